@@ -1,0 +1,84 @@
+"""Signatures and payloads that more than one component speaks."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Shape, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillframe.contract.array import ArrayConfig
+from stillframe.contract.layer import LAYER_FIELDS
+
+
+def _shape(width: int, is_signed: bool) -> Shape:
+    return signed(width) if is_signed else unsigned(width)
+
+
+class LayerSignature(wiring.Signature):
+    """The fields of the layer being run, and ``key``, the frame's key flag. Constant while a layer runs."""
+
+    def __init__(self) -> None:
+        fields = {f.name: Out(_shape(f.width, f.signed)) for f in LAYER_FIELDS.values()}
+        super().__init__(fields | {"key": Out(1)})
+
+
+class HostBus(wiring.Signature):
+    """The host's way to the memories, used only while no layer runs.
+
+    ``w_en`` and ``r_en`` are pulses of one cycle, never both. A read's answer comes with ``r_valid``, some cycles
+    later; until then the host starts nothing. ``memory``, ``column`` and ``row`` are those of
+    :mod:`stillframe.contract.memory_map`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "memory": Out(3),
+                "column": Out(6),
+                "row": Out(16),
+                "w_en": Out(1),
+                "w_data": Out(32),
+                "r_en": Out(1),
+                "r_valid": In(1),
+                "r_data": In(32),
+            }
+        )
+
+
+class FrameControl(wiring.Signature):
+    """From the link to the sequencer: begin a frame, run it.
+
+    ``begin`` (with ``key``) is a pulse; the sequencer then loads layer 0 and raises ``accepting`` while the encoder may
+    be given words. ``run`` is a pulse that says no more words will come; ``done`` is a pulse when the last layer is
+    through, with ``cycles``, the sum over the layers. ``busy`` is high from ``begin`` until ``accepting`` and from
+    ``run`` until ``done``. ``begin`` while accepting drops the frame begun before and begins anew.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "begin": Out(1),
+                "key": Out(1),
+                "run": Out(1),
+                "accepting": In(1),
+                "busy": In(1),
+                "done": In(1),
+                "cycles": In(32),
+            }
+        )
+
+
+def code_word(config: ArrayConfig) -> data.StructLayout:
+    """A word of new codes on its way to the delta encoder.
+
+    ``offset`` is the word's offset in its tensor; ``valid`` marks elements that are channels, not padding; ``last``
+    is set on the last word of what one walker tag stands for (always 0 from the link).
+    """
+    return data.StructLayout(
+        {
+            "offset": 16,
+            "codes": data.ArrayLayout(signed(8), config.drain),
+            "valid": config.drain,
+            "last": 1,
+        }
+    )

@@ -1,0 +1,188 @@
+"""The shape of an accelerator: what a bitstream fixes and what every program is compiled for."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict, dataclass, replace
+
+from .errors import StillframeError
+
+MASK_BITS = 32
+"""Elements that one change-mask word covers. Rows of every tensor start on such a boundary."""
+
+TABLE_ROWS = 64
+"""32-bit words that one channel's activation table takes (256 codes, four a word)."""
+
+LAYER_WORDS = 32
+"""32-bit words reserved for one layer descriptor."""
+
+COUNTER_WORDS = 4
+"""32-bit counters kept for each layer (see :class:`~stillframe.contract.memory_map.Counter`)."""
+
+MAX_LAYERS = 32
+"""Layers in a program, the input included."""
+
+MAX_KERNEL_ROWS = 32
+"""Rows of the tallest kernel (a dense layer over an H x W x C map is a kernel of H rows)."""
+
+ACC_BITS = 24
+"""Width of an accumulator and of a state word (brief, section 2: 18 to 23 bits are used)."""
+
+PACKET_BYTES = 1024
+"""Largest packet payload."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an FPGA offers. ``block_rams`` counts 18-kbit blocks, ``multipliers`` 18 x 18 ones."""
+
+    name: str
+    block_rams: int
+    multipliers: int
+
+
+PARTS = {p.name: p for p in (Part("25F", 56, 28), Part("45F", 108, 72), Part("85F", 208, 156))}
+"""Lattice LFE5U parts by the short name used in ``BxL@PART``."""
+
+
+def block_rams(depth: int, width: int) -> int:
+    """Blocks that an ECP5 needs for a memory of ``depth`` words of ``width`` bits (DP16KD)."""
+    modes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+    return min(math.ceil(depth / rows) * math.ceil(width / bits) for rows, bits in modes)
+
+
+@dataclass(frozen=True)
+class ArrayConfig:
+    """An array of ``banks`` x ``lanes`` multipliers and the memories around it.
+
+    Attributes:
+        banks: Banks of lanes; all banks take the same event and different output channels.
+        lanes: Multipliers in a bank.
+        drain: Requantisers, and elements in an activation word: one word is drained a cycle.
+        part: Name of the FPGA whose memories the array takes.
+        codes_words: Depth of the activation memory, in words of ``drain`` int8 codes.
+        events_words: Depth of the event memory, in words of ``drain`` 9-bit deltas.
+        state_words: Depth of the state memory, in words of ``drain`` 24-bit accumulators.
+        weights_words: Depth of the weight memory, in words of one int8 weight per lane.
+        params_words: Depth of the requantisation memory, in words of ``drain`` channels.
+        tables_words: Depth of the activation tables, in 32-bit words per drained element.
+        masks_words: Depth of the change-mask memory, in words of 32 bits.
+        rows: Depth of the row-flag memory, in tensor rows.
+    """
+
+    banks: int
+    lanes: int
+    drain: int
+    part: str
+    codes_words: int
+    events_words: int
+    state_words: int
+    weights_words: int
+    params_words: int
+    tables_words: int
+    masks_words: int
+    rows: int
+
+    @property
+    def total_lanes(self) -> int:
+        """Lanes of the whole array."""
+        return self.banks * self.lanes
+
+    @property
+    def mask_words_log2(self) -> int:
+        """log2 of the activation words that one mask word covers."""
+        return (MASK_BITS // self.drain).bit_length() - 1
+
+    @property
+    def name(self) -> str:
+        """``BxL@PART``, as the command line takes it."""
+        return f"{self.banks}x{self.lanes}@{self.part}"
+
+    @property
+    def block_rams(self) -> int:
+        """Block RAMs taken by the memories above, with layers, counters and packet buffer."""
+        d = self.drain
+        return (
+            block_rams(self.codes_words, 8 * d)
+            + block_rams(self.events_words, 9 * d)
+            + block_rams(self.state_words, ACC_BITS * d)
+            + block_rams(self.weights_words, 8 * self.total_lanes)
+            + block_rams(self.params_words, 72 * d)
+            + d * block_rams(self.tables_words, 32)
+            + block_rams(self.masks_words, MASK_BITS)
+            + block_rams(LAYER_WORDS * MAX_LAYERS, 32)
+            + 1  # counters
+            + 1  # packet buffer
+        )
+
+    def as_dict(self) -> dict[str, int | str]:
+        """The fields as plain values, for program files and the info memory."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, text: str) -> ArrayConfig:
+        """Make a configuration from ``BxL`` or ``BxL@PART`` (85F when none is named).
+
+        Raises:
+            StillframeError: The text has another form, names an unknown part, or the array
+                does not fit the part's multipliers.
+        """
+        match = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\w+))?", text)
+        if not match:
+            raise StillframeError(
+                f"array: expected BxL or BxL@PART (banks x lanes), got {text!r}",
+                "for example --array 1x16, --array 2x8 or --array 1x16@25F",
+            )
+        banks, lanes, part_name = int(match[1]), int(match[2]), match[3] or "85F"
+        if part_name not in PARTS:
+            raise StillframeError(
+                f"array {text!r}: expected a part out of {', '.join(PARTS)}, got {part_name!r}",
+                "name one of these, or leave @PART out for an 85F",
+            )
+        return _fit(banks, lanes, PARTS[part_name], text)
+
+
+def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
+    total = banks * lanes
+    if total < 4 or total > 64 or total & (total - 1):
+        raise StillframeError(
+            f"array {text!r}: expected 4, 8, 16, 32 or 64 lanes in all, got {banks} x {lanes} = {total}",
+            "choose banks and lanes whose product is one of these, for example 1x16",
+        )
+    drain = 4
+    while drain > 1 and total + 4 * drain > part.multipliers:
+        drain //= 2
+    if total + 4 * drain > part.multipliers:
+        raise StillframeError(
+            f"array {text!r}: expected at most {part.multipliers} multipliers on an LFE5U-{part.name}, "
+            f"got {total} lanes + 4 for a requantiser",
+            "choose fewer lanes or a larger part",
+        )
+    # Shares of the part's block RAM, found with P-Net and ResNet8 in mind: see hw/README.md.
+    # The state, largest of all, takes what the others leave.
+    blocks = part.block_rams
+    elements = 2048  # codes or deltas of one block, 9 bits each
+    weight_blocks = math.ceil(8 * total / 36)
+    without_state = ArrayConfig(
+        banks=banks,
+        lanes=lanes,
+        drain=drain,
+        part=part.name,
+        codes_words=(blocks * 23 // 100) * elements // drain,
+        events_words=(blocks * 8 // 100) * elements // drain,
+        state_words=0,
+        weights_words=max(1, blocks * 12 // 100 // weight_blocks) * 512,
+        params_words=512,
+        tables_words=512 if blocks < 100 else 1024,
+        masks_words=math.ceil(blocks * 23 / 800) * 512,
+        rows=1024,
+    )
+    state_blocks = blocks - without_state.block_rams - 1
+    if state_blocks < 3:
+        raise StillframeError(
+            f"array {text!r}: expected at most {blocks} block RAMs on an LFE5U-{part.name}, "
+            f"got {without_state.block_rams} before any state memory",
+            "choose fewer lanes or a larger part",
+        )
+    return replace(without_state, state_words=state_blocks // 3 * elements // drain)
