@@ -1,0 +1,82 @@
+"""The activation memory: for every tensor the codes last sent."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Assert, Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from stillframe.contract.array import ArrayConfig
+from stillframe.contract.memory_map import Memory as Region
+
+from .signatures import HostBus
+
+
+class CodeMemory(wiring.Component):
+    """CODES, with one port to write and one to read, which the encoder, the pool and the host share.
+
+    The encoder goes first; the pool is granted the cycles in which the encoder neither reads nor holds on to what it
+    read (``encoder_idle``). The host comes only while no layer runs. Read data appears in the cycle after the read.
+    """
+
+    encoder_en: Signal
+    encoder_idle: Signal
+    encoder_address: Signal
+    pool_en: Signal
+    pool_grant: Signal
+    pool_address: Signal
+    store_en: Signal
+    store_address: Signal
+
+    def __init__(self, config: ArrayConfig) -> None:
+        self._config = config
+        self._codes = data.ArrayLayout(signed(8), config.drain)
+        super().__init__(
+            {
+                "host": In(HostBus()),
+                "encoder_en": In(1),
+                "encoder_idle": In(1),
+                "encoder_address": In(16),
+                "pool_en": In(1),
+                "pool_grant": Out(1),
+                "pool_address": In(16),
+                "data": Out(self._codes),
+                "store_en": In(1),
+                "store_address": In(16),
+                "store_codes": In(self._codes),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, host = self._config, self.host
+        m.submodules.codes = memory = Memory(shape=self._codes, depth=config.codes_words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+
+        mine = Signal()
+        answering = Signal(2)
+        word = Signal(32, reset_less=True)
+        m.d.comb += [
+            mine.eq(host.memory == Region.CODES),
+            self.pool_grant.eq(self.encoder_idle),
+            read.addr.eq(self.encoder_address),
+            read.en.eq(self.encoder_en | (self.pool_en & self.pool_grant)),
+            self.data.eq(read.data),
+            write.addr.eq(self.store_address),
+            write.data.eq(self.store_codes),
+            write.en.eq(self.store_en),
+            host.r_valid.eq(answering[1]),
+            Assert(~(write.en & read.en & (write.addr == read.addr))),
+        ]
+        with m.If(self.pool_en & self.pool_grant):
+            m.d.comb += read.addr.eq(self.pool_address)
+        m.d.sync += [answering.eq(answering << 1), word.eq(read.data.as_value())]
+        with m.If(answering[1]):
+            m.d.comb += host.r_data.eq(word)
+        with m.If(mine & host.w_en):
+            m.d.comb += [write.addr.eq(host.row), write.data.eq(host.w_data), write.en.eq(1)]
+        with m.If(mine & host.r_en):
+            m.d.comb += [read.addr.eq(host.row), read.en.eq(1)]
+            m.d.sync += answering.eq(1)
+        return m

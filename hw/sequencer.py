@@ -1,0 +1,223 @@
+"""Runs the program: loads one layer after the other, starts the parts, counts."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from stillframe.contract.array import COUNTER_WORDS, LAYER_WORDS, MAX_LAYERS, ArrayConfig
+from stillframe.contract.layer import FIELD_WORDS, LAYER_FIELDS, Op
+from stillframe.contract.memory_map import Counter
+from stillframe.contract.memory_map import Memory as Region
+
+from .signatures import FrameControl, HostBus, LayerSignature
+
+
+class Sequencer(wiring.Component):
+    """The layer program, its counters and its order.
+
+    A layer costs ``FIELD_WORDS + 8`` cycles around its work; one skipped because its input did not change costs no more.
+
+    Ports:
+        layer: The descriptor of the layer being run.
+        start: Pulse, the layer's work begins.
+        finder_busy: The event finder is at work; tag_taken: it gave a tag; retired: the last word of a tag went through.
+        encoder_busy, encoder_changed: Of the delta encoder; word_encoded: it took a word.
+        finish: Pulse, the mask writer shall close the tensor; writer_busy: it does.
+        event_taken, event_final: The array took an event (not a null one), of the last pass over its pixel.
+    """
+
+    start: Signal
+    finder_busy: Signal
+    tag_taken: Signal
+    retired: Signal
+    encoder_busy: Signal
+    encoder_changed: Signal
+    word_encoded: Signal
+    finish: Signal
+    writer_busy: Signal
+    event_taken: Signal
+    event_final: Signal
+
+    def __init__(self, config: ArrayConfig) -> None:
+        self._config = config
+        super().__init__(
+            {
+                "control": In(FrameControl()),
+                "host": In(HostBus()),
+                "layer": Out(LayerSignature()),
+                "start": Out(1),
+                "finder_busy": In(1),
+                "tag_taken": In(1),
+                "retired": In(1),
+                "encoder_busy": In(1),
+                "encoder_changed": In(1),
+                "word_encoded": In(1),
+                "finish": Out(1),
+                "writer_busy": In(1),
+                "event_taken": In(1),
+                "event_final": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, layer, host, control = self._config, self.layer, self.host, self.control
+
+        m.submodules.layers = layers = Memory(shape=32, depth=LAYER_WORDS * MAX_LAYERS, init=[])
+        m.submodules.counters = counters = Memory(shape=32, depth=COUNTER_WORDS * MAX_LAYERS, init=[])
+        layer_write, layer_read = layers.write_port(), layers.read_port()
+        count_write, count_read = counters.write_port(), counters.read_port()
+        answering = Signal(2)
+        m.d.sync += answering.eq(answering << 1)
+        with m.If(host.r_en & (host.memory == Region.COUNTERS)):
+            m.d.sync += answering.eq(1)
+        m.d.comb += [
+            layer_write.addr.eq(host.row),
+            layer_write.data.eq(host.w_data),
+            layer_write.en.eq(host.w_en & (host.memory == Region.LAYERS)),
+            count_read.addr.eq(host.row),
+            count_read.en.eq(host.r_en),
+            host.r_valid.eq(answering[0]),
+            host.r_data.eq(Mux(answering[0], count_read.data, 0)),
+        ]
+
+        number = Signal(range(MAX_LAYERS))
+        changed = Signal(MAX_LAYERS)
+        key = Signal()
+        m.d.comb += layer.key.eq(key)
+
+        # Counters of this layer, and the frame's cycles.
+        cycles, issued, skipped, events = (Signal(32, name=n) for n in ("cycles", "issued", "skipped", "events"))
+        counting = Signal()
+        lanes = Signal(7)
+        m.d.comb += lanes.eq(Mux(self.event_final, layer.last_lanes, config.total_lanes))
+        with m.If(counting):
+            m.d.sync += [cycles.eq(cycles + 1), control.cycles.eq(control.cycles + 1)]
+        taken = Signal()
+        taken_lanes = Signal(7)
+        m.d.sync += [taken.eq(self.event_taken), taken_lanes.eq(lanes)]
+        with m.If(taken):
+            m.d.sync += [
+                events.eq(events + 1),
+                issued.eq(issued + taken_lanes),
+                skipped.eq(skipped - taken_lanes),
+            ]
+
+        # Pixels between the event finder and the mask writer.
+        in_flight = Signal(16)
+        m.d.sync += in_flight.eq(in_flight + self.tag_taken - self.retired)
+
+        index = Signal(range(FIELD_WORDS + 1))
+        loaded = Signal(range(FIELD_WORDS + 1))
+        loading = Signal()
+        m.d.comb += layer_read.addr.eq(number * LAYER_WORDS + index)
+        m.d.sync += loading.eq(0)
+        with m.If(loading), m.Switch(loaded):
+            for word in range(FIELD_WORDS):
+                with m.Case(word):
+                    for field in LAYER_FIELDS.values():
+                        if field.word == word:
+                            bits = layer_read.data[field.shift : field.shift + field.width]
+                            m.d.sync += getattr(layer, field.name).eq(bits)
+
+        counter = Signal(range(COUNTER_WORDS + 1))
+        m.d.comb += [
+            count_write.addr.eq(number * COUNTER_WORDS + counter),
+            control.busy.eq(1),
+            counting.eq(1),
+        ]
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += [control.busy.eq(0), counting.eq(0)]
+                with m.If(control.begin):
+                    m.next = "LOAD"
+
+            with m.State("LOAD"):
+                m.d.sync += [loading.eq(1), loaded.eq(index), index.eq(index + 1)]
+                m.d.comb += counting.eq(number != 0)
+                with m.If(index == FIELD_WORDS):
+                    m.d.sync += loading.eq(0)
+                    m.next = "CHECK"
+
+            with m.State("CHECK"):
+                m.d.comb += counting.eq(number != 0)
+                m.d.sync += skipped.eq(layer.macs_dense)
+                with m.If(number == 0):
+                    m.d.comb += self.start.eq(1)
+                    m.next = "ACCEPT"
+                with m.Elif(layer.skip_still & ~key & ~changed.bit_select(layer.in_layer, 1)):
+                    m.d.sync += changed.bit_select(number, 1).eq(0)
+                    m.next = "COUNT"
+                with m.Else():
+                    m.d.comb += self.start.eq(1)
+                    m.next = "START"
+
+            with m.State("ACCEPT"):  # words from the link
+                m.d.comb += [control.busy.eq(0), control.accepting.eq(1), counting.eq(self.word_encoded)]
+                with m.If(control.run):
+                    m.next = "FINISH"
+                with m.Elif(control.begin):
+                    m.next = "LOAD"
+
+            with m.State("START"):  # the finder's busy rises
+                m.next = "WORK"
+
+            with m.State("WORK"):
+                with m.If(~self.finder_busy & (in_flight == 0) & ~self.tag_taken):
+                    m.next = "FINISH"
+
+            with m.State("FINISH"):
+                with m.If(~self.encoder_busy):
+                    m.d.comb += self.finish.eq(1)
+                    m.next = "CLOSE"
+
+            with m.State("CLOSE"):
+                m.d.sync += changed.bit_select(number, 1).eq(key | self.encoder_changed)
+                m.next = "CLOSING"
+
+            with m.State("CLOSING"):
+                with m.If(~self.writer_busy):
+                    m.next = "COUNT"
+
+            with m.State("COUNT"):
+                values = {
+                    Counter.MACS_ISSUED: issued,
+                    Counter.MACS_SKIPPED: skipped,
+                    Counter.EVENTS: events,
+                    Counter.CYCLES: cycles + 1,  # with this cycle
+                }
+                order = [Counter.MACS_ISSUED, Counter.MACS_SKIPPED, Counter.EVENTS, Counter.CYCLES]
+                step = Signal(range(len(order)))
+                m.d.comb += count_write.en.eq(1)
+                m.d.sync += step.eq(step + 1)
+                with m.Switch(step):
+                    for position, name in enumerate(order):
+                        with m.Case(position):
+                            m.d.comb += [counter.eq(name), count_write.data.eq(values[name])]
+                with m.If(step == len(order) - 1):
+                    m.d.sync += [
+                        step.eq(0),
+                        number.eq(number + 1),
+                        index.eq(0),
+                        *(c.eq(0) for c in (cycles, issued, skipped, events)),
+                    ]
+                    m.next = "LOAD"
+                    with m.If(layer.last):
+                        m.next = "DONE"
+
+            with m.State("DONE"):
+                m.d.comb += [control.done.eq(1), counting.eq(0)]
+                m.next = "IDLE"
+
+        with m.If(control.begin & ~control.busy):
+            m.d.sync += [
+                key.eq(control.key),
+                number.eq(0),
+                index.eq(0),
+                control.cycles.eq(0),
+                *(c.eq(0) for c in (cycles, issued, skipped, events)),
+            ]
+        return m

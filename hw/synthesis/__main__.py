@@ -1,0 +1,92 @@
+"""``python -m stillframe.hw.synthesis fmax 1x16@25F``: does the accelerator fit, and how fast is it?"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from amaranth.lib import wiring
+
+from stillframe.contract import ArrayConfig, StillframeError
+
+from .critical_path import format_path
+from .netlist import utilisation
+from .place_and_route import DoesNotFit, Report, place_and_route
+
+ACCELERATOR = "accelerator:Accelerator"
+RESOURCES = {
+    "TRELLIS_COMB": "LUTs",
+    "TRELLIS_FF": "FFs",
+    "MULT18X18D": "multipliers",
+    "DP16KD": "block RAMs",
+}
+"""Rows of the table, by nextpnr's names."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns 0 if all is well, 1 if it does not fit or is too slow, 2 for a wrong use."""
+    parser = argparse.ArgumentParser(prog="python -m stillframe.hw.synthesis", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    cells = commands.add_parser("cells", help="synthesise, and count cells")
+    fmax = commands.add_parser("fmax", help="place and route, and give the clock frequency and what limits it")
+    for command in (cells, fmax):
+        command.add_argument("array", help="configuration, BxL@PART")
+        command.add_argument(
+            "--component",
+            default=ACCELERATOR,
+            metavar="MODULE:CLASS",
+            help="a part of stillframe.hw that takes the configuration (default: %(default)s)",
+        )
+    fmax.add_argument("--seed", type=int, default=1, help="seed of the placer (default: 1)")
+    fmax.add_argument("--speed", type=int, default=6, choices=(6, 7, 8), help="speed grade (default: 6)")
+    fmax.add_argument("--freq", type=float, default=80, help="MHz to reach (default: 80)")
+    options = parser.parse_args(arguments)
+    try:
+        config = ArrayConfig.parse(options.array)
+        component = _component(options.component, config)
+        if options.command == "cells":
+            print(f"{options.component} for {config.name}: {utilisation(component)}")
+            return 0
+        report = place_and_route(
+            component, part=config.part, speed=options.speed, seed=options.seed, freq=options.freq
+        )
+    except DoesNotFit as error:
+        print(error, file=sys.stderr)
+        return 1
+    except StillframeError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(format_report(report, config))
+    return 0 if report.meets else 1
+
+
+def format_report(report: Report, config: ArrayConfig) -> str:
+    """What is used, the clock and the critical path, as text."""
+    part = f"LFE5U-{report.part}, speed grade {report.speed}"
+    lines = [f"{report.name} {config.name} on {part}, seed {report.seed}"]
+    for kind, title in RESOURCES.items():
+        used, available = report.used.get(kind, (0, 0))
+        share = f" of {available} ({100 * used / available:.0f} %)" if available else ""
+        lines.append(f"  {title:<12}{used:>7}{share}")
+    verdict = "reached" if report.meets else "NOT reached"
+    lines.append(f"fmax: {report.fmax:.1f} MHz by nextpnr's estimate; {report.freq:g} MHz {verdict}")
+    return "\n".join([*lines, format_path(report.path)])
+
+
+def _component(path: str, config: ArrayConfig) -> wiring.Component:
+    module, _, name = path.partition(":")
+    try:
+        kind = getattr(importlib.import_module(f"stillframe.hw.{module}"), name)
+    except (ImportError, AttributeError) as error:
+        raise StillframeError(
+            f"component {path!r}: expected MODULE:CLASS in stillframe.hw, got: {error}",
+            f"for example --component {ACCELERATOR} or --component requantiser:Requantiser",
+        ) from error
+    component: wiring.Component = kind(config)
+    return component
+
+
+if __name__ == "__main__":
+    sys.exit(main())

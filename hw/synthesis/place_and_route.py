@@ -1,0 +1,105 @@
+"""Place and route of a component alone, without a board."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from amaranth.lib import wiring
+
+from stillframe.contract import StillframeError
+from stillframe.sim import cache
+
+from . import tools
+from .critical_path import Hop, critical_path
+from .netlist import default_name, synthesise
+from .shell import Shell
+
+PACKAGE = "CABGA381"
+
+
+class DoesNotFit(StillframeError):  # noqa: N818
+    """The component takes more than the part has, or cannot be placed or routed."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What nextpnr says of a routed component. Its figures are nextpnr's, not silicon's.
+
+    Attributes:
+        name: Name of the component.
+        part, speed, seed, freq: What it was routed for: for example "25F", 6, 1, 80 (MHz).
+        fmax: Highest clock frequency, in MHz.
+        used: (used, available) by nextpnr's name of a resource, the shell's registers included.
+        path: The critical path.
+    """
+
+    name: str
+    part: str
+    speed: int
+    seed: int
+    freq: float
+    fmax: float
+    used: dict[str, tuple[int, int]]
+    path: tuple[Hop, ...]
+
+    @property
+    def meets(self) -> bool:
+        """Whether it runs at the frequency asked for."""
+        return self.fmax >= self.freq
+
+
+def place_and_route(
+    component: wiring.Component,
+    *,
+    name: str | None = None,
+    part: str = "25F",
+    speed: int = 6,
+    seed: int = 1,
+    freq: float = 80,
+) -> Report:
+    """Place and route a component in a :class:`~.shell.Shell`, unless the same was routed before.
+
+    Args:
+        component: Has not been elaborated before.
+        name: Its name in the critical path; its class's name by default.
+        part: "25F", "45F" or "85F" (LFE5U).
+        speed: Speed grade, 6 to 8.
+        seed: Of nextpnr's placer; the result depends on it and on nothing else.
+        freq: Clock frequency asked for, in MHz. Not reaching it is no error.
+
+    Raises:
+        DoesNotFit: The part is too small.
+        StillframeError: A tool is not installed, or the cache cannot be written.
+    """
+    name = name or default_name(component)
+    netlist = synthesise(Shell(component, name))
+    options = [f"--{part.removesuffix('F')}k", f"--package={PACKAGE}", f"--speed={speed}", f"--seed={seed}"]
+    options += [f"--freq={freq:g}", "--lpf-allow-unconstrained", "--timing-allow-fail"]
+
+    def make(folder: Path) -> None:
+        source = folder / "netlist.json"
+        source.write_bytes(netlist.path.read_bytes())
+        log = tools.run(tools.NEXTPNR, [*options, f"--json={source.name}", "--report=report.json"], folder)
+        source.unlink()
+        folder.joinpath("route.log").write_text(log)
+
+    key = cache.key(tools.version(tools.NEXTPNR), repr(options), netlist.path.read_bytes())
+    try:
+        report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())
+    except tools.ToolError as error:
+        raise DoesNotFit(
+            f"{name}: expected it to fit an LFE5U-{part}, nextpnr says: {error.message}",
+            f"choose a larger part or a smaller array; synthesised: {netlist.utilisation}",
+        ) from error
+    return Report(
+        name=name,
+        part=part,
+        speed=speed,
+        seed=seed,
+        freq=freq,
+        fmax=min(clock["achieved"] for clock in report["fmax"].values()),
+        used={kind: (u["used"], u["available"]) for kind, u in report["utilization"].items() if u["used"]},
+        path=critical_path(report, netlist),
+    )

