@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Value
+from amaranth.hdl import Assert, Const, Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,7 @@ from stillframe.contract.memory_map import Memory
 
 from .activation_table import ActivationTable
 from .code_memory import CodeMemory
+from .credits import Credits
 from .delta_encoder import DeltaEncoder
 from .drain import Drain
 from .event_finder import EventFinder
@@ -19,14 +20,21 @@ from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
 from .max_pool import MaxPool
-from .payloads import TAG
+from .payloads import EVENT, TAG, mask_update, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
+from .signatures import code_word
 from .state_update import StateUpdate
+
+EVENT_DEPTH = 4
+"""Events that may wait before the array. The queue keeps the array's stalls out of the finder's logic."""
 
 TAG_DEPTH = 8
 """Pixels that may be under way between the event finder and the drain."""
+
+UPDATE_DEPTH = 32
+"""Words that may be between the drain and the writer; at most some 25 are, unless the writer has to catch up."""
 
 
 class Accelerator(wiring.Component):
@@ -35,6 +43,9 @@ class Accelerator(wiring.Component):
     The path of a MAC layer: ``finder`` -> ``array`` -> ``drain`` -> ``state`` -> ``requantiser`` -> ``table`` -> ``encoder``
     -> ``writer``, and back into the finder's memories for the next layer. A POOL layer goes from the finder's tags over
     ``pool`` to the table; the link's words go straight to the encoder.
+
+    From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for it. A chain
+    of ready signals through all of these stages would set the clock.
     """
 
     rx: stream.Interface
@@ -51,6 +62,7 @@ class Accelerator(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.finder = finder = EventFinder(config)
         m.submodules.tags = tags = Queue(TAG, TAG_DEPTH)
+        m.submodules.events = events = Queue(EVENT, EVENT_DEPTH)
         m.submodules.array = array = MacArray(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.state = state = StateUpdate(config)
@@ -58,6 +70,8 @@ class Accelerator(wiring.Component):
         m.submodules.pool = pool = MaxPool(config)
         m.submodules.table = table = ActivationTable(config)
         m.submodules.encoder = encoder = DeltaEncoder(config)
+        m.submodules.updates = updates = Queue(mask_update(config), UPDATE_DEPTH)
+        m.submodules.credits = credits = Credits(UPDATE_DEPTH)
         m.submodules.writer = writer = MaskWriter(config)
         m.submodules.codes = codes = CodeMemory(config)
 
@@ -71,7 +85,8 @@ class Accelerator(wiring.Component):
 
         # The main path.
         pooling, accepting = layer.op == Op.POOL, layer.op == Op.INPUT
-        wiring.connect(m, finder.events, array.i)
+        wiring.connect(m, finder.events, events.i)
+        wiring.connect(m, events.o, array.i)
         wiring.connect(m, finder.tags, tags.i)
         wiring.connect(m, array.o, drain.i)
         m.d.comb += [
@@ -84,11 +99,27 @@ class Accelerator(wiring.Component):
             m.d.comb += tags.o.ready.eq(pool.tags.ready)
         with m.Else():
             m.d.comb += tags.o.ready.eq(drain.tags.ready)
-        wiring.connect(m, drain.o, state.i)
+        self._admit(m, credits.room, drain.o, state.i)
         wiring.connect(m, state.o, requantiser.i)
-        self._choose(m, pooling, pool.o, requantiser.o, table.i)
-        self._choose(m, accepting, link.words, table.o, encoder.i)
-        wiring.connect(m, encoder.o, writer.i)
+        requantised, admitted = stream.Signature(table_word(config)), stream.Signature(code_word(config))
+        pooled, received = requantised.create(), admitted.create()
+        self._admit(m, credits.room, pool.o, pooled)
+        self._admit(m, credits.room, link.words, received)
+        self._choose(m, pooling, pooled, requantiser.o, table.i)
+        self._choose(m, accepting, received, table.o, encoder.i)
+        m.d.comb += [
+            updates.i.p.eq(encoder.o.p),
+            updates.i.valid.eq(encoder.o.valid),
+            encoder.o.ready.eq(1),
+            Assert(~updates.i.valid | updates.i.ready),
+            credits.enter.eq(
+                (state.i.valid & state.i.ready)
+                | (pooled.valid & pooled.ready)
+                | (received.valid & received.ready)
+            ),
+            credits.leave.eq(updates.o.valid & updates.o.ready),
+        ]
+        wiring.connect(m, updates.o, writer.i)
 
         # Memories.
         m.d.comb += [
@@ -129,7 +160,7 @@ class Accelerator(wiring.Component):
             sequencer.finder_busy.eq(finder.busy),
             sequencer.tag_taken.eq(finder.tags.valid & finder.tags.ready),
             sequencer.retired.eq(writer.retired),
-            sequencer.encoder_busy.eq(encoder.busy),
+            sequencer.encoder_busy.eq(encoder.busy | updates.busy),
             sequencer.encoder_changed.eq(encoder.changed),
             sequencer.word_encoded.eq(encoder.i.valid & encoder.i.ready),
             sequencer.writer_busy.eq(writer.busy),
@@ -137,6 +168,11 @@ class Accelerator(wiring.Component):
             sequencer.event_final.eq(finder.events.p.final),
         ]
         return m
+
+    @staticmethod
+    def _admit(m: Module, room: Value, i: stream.Interface, o: stream.Interface) -> None:
+        """Connect ``i`` to ``o`` while there is room."""
+        m.d.comb += [o.p.eq(i.p), o.valid.eq(i.valid & room), i.ready.eq(o.ready & room)]
 
     @staticmethod
     def _choose(

@@ -15,9 +15,11 @@ from .signatures import LayerSignature
 class Drain(wiring.Component):
     """Takes sums and their tag, gives ``group_words`` words (``last_words`` after the last pass over a pixel).
 
-    The sums are held here, so the array goes on with the next pixel meanwhile. Latency 1 cycle, throughput one
+    The sums are held here, so the array goes on with the next pixel meanwhile. Latency ``LATENCY`` cycle, throughput one
     word a cycle without a gap between pixels.
     """
+
+    LATENCY = 1
 
     i: stream.Interface
     tags: stream.Interface

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Signal, signed
+from amaranth.hdl import Assert, Const, Module, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -16,14 +16,24 @@ QUEUE_DEPTH = 16
 """Words of events that may wait: the walker runs ahead of the array by so many."""
 
 
+def _several(bits: Value) -> tuple[Value, Value]:
+    """Whether any of ``bits`` is set, and whether more than one is: a tree, since the answer steers the queue."""
+    if len(bits) == 1:
+        return bits[0], Const(0, 1)
+    low, high = _several(bits[: len(bits) // 2]), _several(bits[len(bits) // 2 :])
+    return low[0] | high[0], low[1] | high[1] | (low[0] & high[0])
+
+
 class EventScanner(wiring.Component):
     """Gives the events of each word from its lowest element up.
 
-    Latency 7 cycles, throughput one event a cycle, also from word to word.
+    Latency ``LATENCY`` cycles, throughput one event a cycle, also from word to word.
 
     Ports:
         event_en, event_address, event_values: Writes a word of event values (never one that is being read).
     """
+
+    LATENCY = 6
 
     event_en: Signal
     event_address: Signal
@@ -70,7 +80,7 @@ class EventScanner(wiring.Component):
         finished = Signal()
         m.d.comb += [
             rest.eq(word.bits & (word.bits - 1)),
-            finished.eq(~rest.any()),
+            finished.eq(~_several(word.bits)[1]),
             queue.o.ready.eq(~word_valid | (advance & finished)),
         ]
         for bit in reversed(range(MASK_BITS)):

@@ -19,7 +19,7 @@ class MaskFetch(wiring.Component):
     known whether another follows. A pixel without any event is dropped too, or with ``everything`` gives a null word,
     whose only purpose is ``last``. For each ``last`` there is one tag, offered in the same cycle.
 
-    Latency 4 cycles, throughput one request a cycle.
+    Latency ``LATENCY`` cycles from a pixel's last request to its last word, throughput one request a cycle.
 
     Ports:
         everything: Pixels without events are evaluated too. Constant while requests come.
@@ -27,6 +27,8 @@ class MaskFetch(wiring.Component):
         busy: A request is inside.
         mask_en, mask_address, mask_bits: Writes a mask word (never one that is being fetched).
     """
+
+    LATENCY = 4
 
     everything: Signal
     tags_only: Signal
@@ -92,22 +94,34 @@ class MaskFetch(wiring.Component):
                 bits.eq(Mux(fetched.empty, 0, read.data & window)),
             ]
 
-        # Stage 3: hold one word back until the pixel's next or its end.
+        # Stage 3: whether there are any (a register, since all that waits depends on it).
+        judged = Signal(MASK_REQUEST, reset_less=True)
+        judged_valid = Signal()
+        judged_bits = Signal(MASK_BITS, reset_less=True)
+        some = Signal(reset_less=True)
+        with m.If(advance):
+            m.d.sync += [
+                judged_valid.eq(found_valid),
+                judged.eq(found),
+                judged_bits.eq(bits),
+                some.eq(bits.any()),
+            ]
+
+        # Stage 4: hold one word back until the pixel's next or its end.
         held = Signal(EVENT_WORD, reset_less=True)
         held_valid = Signal()
         held_tag = Signal(TAG, reset_less=True)
-        some, closing, opening, emit = Signal(), Signal(), Signal(), Signal()
+        closing, opening, emit = Signal(), Signal(), Signal()
         waiting = Signal()  # held, and not yet known to be the pixel's last
         m.d.comb += [
             waiting.eq(held_valid & ~held.last),
-            some.eq(bits.any()),
             # The end came without events: the held word was the last.
-            closing.eq(found_valid & found.end & ~some & waiting),
-            opening.eq(found_valid & (some | (found.end & ~waiting & self.everything))),
+            closing.eq(judged_valid & judged.end & ~some & waiting),
+            opening.eq(judged_valid & (some | (judged.end & ~waiting & self.everything))),
             emit.eq(held_valid & (held.last | closing | (opening & waiting))),
             self.words.p.eq(held),
             self.words.p.last.eq(held.last | closing),
-            self.tags.p.eq(Mux(held.last, held_tag, found.tag)),
+            self.tags.p.eq(Mux(held.last, held_tag, judged.tag)),
         ]
         needs_word, needs_tag, taken = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -117,7 +131,7 @@ class MaskFetch(wiring.Component):
             self.words.valid.eq(needs_word & (~needs_tag | self.tags.ready)),
             self.tags.valid.eq(needs_tag & (~needs_word | self.words.ready)),
             advance.eq(taken),
-            self.busy.eq(fetched_valid | found_valid | held_valid),
+            self.busy.eq(fetched_valid | found_valid | judged_valid | held_valid),
         ]
         with m.If(taken):
             with m.If(emit):
@@ -125,12 +139,12 @@ class MaskFetch(wiring.Component):
             with m.If(opening):
                 m.d.sync += [
                     held_valid.eq(1),
-                    held.bits.eq(bits),
-                    held.block.eq(found.block),
-                    held.weight.eq(found.weight),
-                    held.final.eq(found.tag.final),
+                    held.bits.eq(judged_bits),
+                    held.block.eq(judged.block),
+                    held.weight.eq(judged.weight),
+                    held.final.eq(judged.tag.final),
                     held.null.eq(~some),
-                    held.last.eq(found.end),
-                    held_tag.eq(found.tag),
+                    held.last.eq(judged.end),
+                    held_tag.eq(judged.tag),
                 ]
         return m

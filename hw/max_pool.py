@@ -20,8 +20,11 @@ class MaxPool(wiring.Component):
     """For each tag, the words of one output pixel: each the maximum over the window's pixels inside the image.
 
     One activation word is read a cycle that ``read_grant`` allows, so an output word takes as many cycles as its window
-    has pixels. ``read_data`` is expected in the cycle after a granted read.
+    has pixels, and a tag one more. ``read_data`` is expected in the cycle after a granted read. Latency ``LATENCY`` cycles
+    from the read of a window's last pixel to its word.
     """
+
+    LATENCY = 4
 
     read_address: Signal
     read_en: Signal
@@ -55,10 +58,11 @@ class MaxPool(wiring.Component):
         row = Signal(6, reset_less=True)
         row_address = Signal(16, reset_less=True)  # of the row's first pixel, this word
         column = Signal(16, reset_less=True)
+        next_column = Signal(16, reset_less=True)
         first = Signal(reset_less=True)
         row_end, window_end, pixel_end = Signal(), Signal(), Signal()
         m.d.comb += [
-            row_end.eq(column + layer.in_words >= tag.span),
+            row_end.eq(next_column >= tag.span),
             window_end.eq(row_end & (row == tag.rows - 1)),
             pixel_end.eq(window_end & (word == layer.in_words - 1)),
             self.read_address.eq(row_address + column),
@@ -67,9 +71,14 @@ class MaxPool(wiring.Component):
         read = Signal()
         m.d.comb += read.eq(self.read_en & self.read_grant)
         with m.If(read):
-            m.d.sync += [column.eq(column + layer.in_words), first.eq(0)]
+            m.d.sync += [column.eq(next_column), next_column.eq(next_column + layer.in_words), first.eq(0)]
             with m.If(row_end):
-                m.d.sync += [column.eq(0), row.eq(row + 1), row_address.eq(row_address + layer.in_pitch)]
+                m.d.sync += [
+                    column.eq(0),
+                    next_column.eq(layer.in_words),
+                    row.eq(row + 1),
+                    row_address.eq(row_address + layer.in_pitch),
+                ]
             with m.If(window_end):
                 m.d.sync += [
                     first.eq(1),
@@ -86,6 +95,7 @@ class MaxPool(wiring.Component):
                 word.eq(0),
                 row.eq(0),
                 column.eq(0),
+                next_column.eq(layer.in_words),
                 first.eq(1),
                 row_address.eq(self.tags.p.source),
             ]

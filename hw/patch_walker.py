@@ -20,8 +20,9 @@ class PatchWalker(wiring.Component):
     each pixel and each pass over it gives the mask words of its kernel rows inside the image; the last request of a
     pass has ``end`` set. Kernel rows without a row flag are passed over.
 
-    Throughput: one request a cycle, and one cycle more for each pixel and each kernel row without a flag. An output row
-    takes ``kernel_rows + stride_rows + 3`` cycles more; that is all an output row left out costs.
+    Throughput: one request a cycle, and one cycle more for each pixel and each kernel row without a flag that is not the
+    kernel's last. An output row takes ``kernel_rows + stride_rows + 5`` cycles more (the last one ``kernel_rows + 4``); that
+    is all an output row left out costs. The first row begins ``pad_rows + 1`` cycles after ``start``.
 
     Ports:
         start: Pulse; ``layer`` is constant from then until ``busy`` falls.
@@ -66,6 +67,7 @@ class PatchWalker(wiring.Component):
         ]
 
         mask_pitch = Signal(16)  # mask words from row to row
+        block_shift = Signal(16)  # from a mask word to its events
         everything = Signal()
         m.d.comb += [
             mask_pitch.eq(layer.in_pitch >> config.mask_words_log2),
@@ -93,6 +95,8 @@ class PatchWalker(wiring.Component):
 
         # The pixel and its kernel row, clipped to the image.
         left = Signal(signed(22))
+        right = Signal(signed(22))  # its last element
+        row_right = Signal(21)  # the last element of the image row
         out_x = Signal(12)
         pixel_offset = Signal(16)
         low_word = Signal(16)
@@ -124,7 +128,7 @@ class PatchWalker(wiring.Component):
             last_kernel_row.eq(kernel_row == layer.kernel_rows - 1),
             last_group.eq(group == layer.groups - 1),
             request.address.eq(row_mask + word),
-            request.block.eq(row_mask + word + layer.in_events - layer.in_masks),
+            request.block.eq(row_mask + word + block_shift),
             request.first.eq(Mux(word == low_word, low_bit, 0)),
             request.until.eq(Mux(last_word, high_bit, 31)),
             request.weight.eq(weight),
@@ -140,20 +144,17 @@ class PatchWalker(wiring.Component):
 
         clipped_low = Signal(21)
         clipped_high = Signal(21)
-        right = Signal(signed(23))
         m.d.comb += [
-            right.eq(left + layer.kernel_row),
             clipped_low.eq(Mux(left < 0, 0, left)),
-            clipped_high.eq(Mux(right > layer.in_row, layer.in_row, right)),
+            clipped_high.eq(Mux(right > row_right, row_right, right)),
         ]
-        highest = Signal(21)
-        m.d.comb += highest.eq(clipped_high - 1)
 
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.busy.eq(0)
                 m.d.sync += [
+                    block_shift.eq(layer.in_events - layer.in_masks),
                     top.eq(0),
                     top_mask.eq(layer.in_masks),
                     top_code.eq(layer.in_codes),
@@ -208,7 +209,13 @@ class PatchWalker(wiring.Component):
                 with m.If(probed_valid):
                     m.d.sync += live.bit_select(probed[:5], 1).eq(probed_inside & flag_read.data)
                 with m.If(~probing & ~probed_valid):
-                    m.d.sync += [left.eq(-layer.pad), out_x.eq(0), pixel_offset.eq(row_offset)]
+                    m.d.sync += [
+                        left.eq(-layer.pad),
+                        right.eq(layer.kernel_row - layer.pad - 1),
+                        row_right.eq(layer.in_row - 1),
+                        out_x.eq(0),
+                        pixel_offset.eq(row_offset),
+                    ]
                     with m.If(everything | live.any()):
                         m.next = "PIXEL"
                     with m.Else():
@@ -217,10 +224,10 @@ class PatchWalker(wiring.Component):
             with m.State("PIXEL"):
                 m.d.sync += [
                     low_word.eq(clipped_low >> 5),
-                    high_word.eq(highest >> 5),
+                    high_word.eq(clipped_high >> 5),
                     low_bit.eq(clipped_low[:5]),
-                    high_bit.eq(highest[:5]),
-                    span.eq((clipped_high - clipped_low) >> drain_log2),
+                    high_bit.eq(clipped_high[:5]),
+                    span.eq((clipped_high >> drain_log2) - (clipped_low >> drain_log2) + 1),
                     source.eq(window_code + (clipped_low >> drain_log2)),
                     weight_shift.eq((clipped_low & ~31) - left),
                     word.eq(clipped_low >> 5),
@@ -264,6 +271,7 @@ class PatchWalker(wiring.Component):
                             with m.If(last_group):
                                 m.d.sync += [
                                     left.eq(left + layer.stride),
+                                    right.eq(right + layer.stride),
                                     out_x.eq(out_x + 1),
                                     pixel_offset.eq(pixel_offset + layer.out_words),
                                 ]

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, ShapeLike
+from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 
 class Queue(wiring.Component):
-    """``depth`` payloads of ``shape``. Latency 2 cycles when empty, throughput one a cycle."""
+    """``depth`` payloads of ``shape``. Latency ``LATENCY`` cycles when empty, throughput one a cycle.
 
+    Its ready does not depend on the consumer's in the same cycle, so it also cuts a chain of them in two.
+    ``busy``: a payload is inside.
+    """
+
+    LATENCY = 2
+
+    busy: Signal
     i: stream.Interface
     o: stream.Interface
 
     def __init__(self, shape: ShapeLike, depth: int) -> None:
         self._shape = shape
         self._depth = depth
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        super().__init__(
+            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "busy": Out(1)}
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -29,5 +38,6 @@ class Queue(wiring.Component):
             self.o.p.eq(queue.r_data),
             self.o.valid.eq(queue.r_rdy),
             queue.r_en.eq(self.o.ready),
+            self.busy.eq(queue.level != 0),
         ]
         return m

@@ -1,4 +1,4 @@
-"""From 24-bit accumulators to int8 codes, bit for bit as TFLite's reference kernels do it."""
+"""From 24-bit accumulators to int8 codes, bit for bit as TFLite's reference kernels give them."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ class RequantiseLane(wiring.Component):
         h = (y * multiplier + (1 << 30)) >> 31
         code = clamp(round_half_away(h / 2**right) + zero_point, act_min, act_max)
 
+    or, with ``round_once``, without the first of the two roundings::
+
+        code = clamp(((y * multiplier + (1 << 30 + right)) >> 31 + right) + zero_point, act_min, act_max)
+
     Takes 4 multipliers of 18 x 18 bits. The pipeline has neither handshake nor reset; whoever uses it
     stalls it through an ``EnableInserter``.
 
     Attributes:
         z: Accumulator, signed 24 bits.
         bias, multiplier, right, left: Parameters of the channel: int32, Q31 of 31 bits, 0 to 31, 0 to 7.
-        zero_point, act_min, act_max: Of the layer, int8, act_min <= act_max; not delayed, so constant while
-            codes are in the pipeline.
+        round_once, zero_point, act_min, act_max: Of the layer, the latter three int8, act_min <= act_max.
+            They are not delayed, so constant while anything is in the pipeline.
         code: int8.
     """
 
@@ -44,6 +48,7 @@ class RequantiseLane(wiring.Component):
     multiplier: Signal
     right: Signal
     left: Signal
+    round_once: Signal
     zero_point: Signal
     act_min: Signal
     act_max: Signal
@@ -57,6 +62,7 @@ class RequantiseLane(wiring.Component):
                 "multiplier": In(MULTIPLIER_BITS),
                 "right": In(RIGHT_BITS),
                 "left": In(LEFT_BITS),
+                "round_once": In(1),
                 "zero_point": In(signed(8)),
                 "act_min": In(signed(8)),
                 "act_max": In(signed(8)),
@@ -96,17 +102,19 @@ class RequantiseLane(wiring.Component):
 
         # 6: h = floor(product / 2**14 + 1/2). Rounding h / 2**right half away from zero is adding one half
         # and flooring, for a negative h one less: that one is subtracted here. (Whether the product or h is
-        # negative only differs where h = 0, and there -1 rounds to 0 just as well.)
+        # negative only differs where h = 0, and there -1 rounds to 0 just as well.) Rounding once instead, the
+        # first half goes on as the bit below h.
         right = register("right_product", self.right, 5)
         minus = (right != 0) & product[-1]
         step = Signal(signed(2))
-        m.d.comb += step.eq(product[13] - minus)
+        m.d.comb += step.eq(Mux(self.round_once, 0, product[13] - minus))
+        half = register("half", product[13] & self.round_once)
         rounded = register("rounded", (product[14:].as_signed() + step)[:32].as_signed())
 
         # 7, 8: shift right, keeping one bit of fraction. What needs more than 18 bits before the last shifts
         # (by at most 7) is at least 512 after them: out of range whatever the zero point.
         right = register("right_rounded", right)
-        fraction = Cat(0, rounded).as_signed()
+        fraction = Cat(half, rounded).as_signed()
         by_16 = Mux(right[4], fraction >> 16, fraction)
         coarse = register("coarse", Mux(right[3], by_16 >> 8, by_16))
         right = register("right_coarse", right)
@@ -137,7 +145,7 @@ class Requantiser(wiring.Component):
     Attributes:
         i: Stream of :func:`~stillframe.hw.payloads.sum_word`.
         o: Stream of :func:`~stillframe.hw.payloads.table_word`.
-        layer: ``act_min``, ``act_max`` and ``requant_zero_point`` are used.
+        layer: ``round_once``, ``requant_zero_point``, ``act_min`` and ``act_max`` are used.
         write_en, write_column, write_row, write_data: Host's port to PARAMS (see
             :class:`~stillframe.contract.memory_map.Param`), for use while no word is in the pipeline.
     """
@@ -203,6 +211,7 @@ class Requantiser(wiring.Component):
                 lane.multiplier.eq(multiplier[d]),
                 lane.right.eq(shift[d][:RIGHT_BITS]),
                 lane.left.eq(shift[d][RIGHT_BITS:]),
+                lane.round_once.eq(self.layer.round_once),
                 lane.zero_point.eq(self.layer.requant_zero_point),
                 lane.act_min.eq(self.layer.act_min),
                 lane.act_max.eq(self.layer.act_max),

@@ -1,1 +1,1 @@
-"""TODO"""
+"""Simulation: Verilog export, native models behind the driver's transport, cocotb benches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -60,7 +60,7 @@ class AddressCheck(wiring.Component):
                     m.d.sync += [
                         row_limit.eq(rows(memory, self._config)),
                         column_limit.eq(columns(memory, self._config)),
-                        closed.eq((~self.write | (memory not in WRITABLE)) & (self.write | (memory not in READABLE))),
+                        closed.eq(Mux(self.write, memory not in WRITABLE, memory not in READABLE)),
                     ]
         m.d.sync += [
             end.eq(self.row + self.count),

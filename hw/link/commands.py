@@ -19,15 +19,17 @@ from .header import HEADER
 class CommandProcessor(wiring.Component):
     """Executes requests one after the other and answers each of them.
 
-    Requests and responses are those of :mod:`stillframe.contract.packets`. A packet is taken only when its response is
-    on its way, so nothing is pipelined: a request waits for the one before it, and for ``control.busy``.
+    Requests and responses are those of :mod:`stillframe.contract.packets`. A packet is taken only when its
+    response is on its way, so nothing is pipelined: a request waits for the one before it, and for
+    ``control.busy``.
 
-    The state of the model is unknown (``needs_key``) from reset, HELLO, a WRITE to LAYERS or BEGIN until a RUN ends
-    well; BEGIN counts because a frame that is not run leaves the tensors of two frames mixed. A RUN or INPUT that
-    fails drops the frame.
+    The state of the model is unknown (``needs_key``) from reset, HELLO, a WRITE to LAYERS or BEGIN until a
+    RUN ends well; BEGIN counts because a frame that is not run leaves the tensors of two frames mixed. A RUN
+    or INPUT that fails drops the frame.
 
-    Guarantees: ``bus`` is used only while ``control.busy`` is low, and not within 10 cycles of a word of the frame
-    (it may be used between BEGIN and RUN, while ``control.accepting`` is high). INFO is answered here, without the bus.
+    Guarantees: ``bus`` is used only while ``control.busy`` is low, and not within 10 cycles of a word of the
+    frame (it may be used between BEGIN and RUN, while ``control.accepting`` is high). INFO is answered here,
+    without the bus.
 
     Throughput: 5 cycles a written word; a read one takes 5 cycles and the bus's time.
 
@@ -175,9 +177,8 @@ class CommandProcessor(wiring.Component):
                         with m.Else():
                             m.d.sync += count.eq(header.length)
                             m.next = "INPUT"
-                    with m.Case(Packet.RUN):
-                        with m.If(header.length == 0):
-                            m.next = "RUN"
+                    with m.Case(Packet.RUN), m.If(header.length == 0):
+                        m.next = "RUN"
 
             with m.State("ARGUMENTS"):
                 m.d.comb += self.payload.ready.eq(index != arguments)
@@ -227,20 +228,18 @@ class CommandProcessor(wiring.Component):
                 m.d.sync += [row.eq(row + 1), count.eq(count - 1), index.eq(0)]
                 m.next = "WRITE"
 
-            with m.State("BEGIN"):
-                with m.If(~control.busy):
-                    with m.If(needs_key & ~memory[0]):
-                        drop(Status.NEEDS_KEY)
-                    with m.Else():
-                        m.d.comb += control.begin.eq(1)
-                        m.d.sync += [begun.eq(1), needs_key.eq(1)]
-                        m.next = "BEGINNING"
+            with m.State("BEGIN"), m.If(~control.busy):
+                with m.If(needs_key & ~memory[0]):
+                    drop(Status.NEEDS_KEY)
+                with m.Else():
+                    m.d.comb += control.begin.eq(1)
+                    m.d.sync += [begun.eq(1), needs_key.eq(1)]
+                    m.next = "BEGINNING"
             with m.State("BEGINNING"):  # a cycle for the sequencer to lower accepting
                 m.next = "LOADING"
-            with m.State("LOADING"):
-                with m.If(control.accepting):
-                    m.d.comb += progress.begin.eq(1)
-                    finish(Status.OK)
+            with m.State("LOADING"), m.If(control.accepting):
+                m.d.comb += progress.begin.eq(1)
+                finish(Status.OK)
 
             with m.State("INPUT"):
                 m.d.comb += [
@@ -251,14 +250,13 @@ class CommandProcessor(wiring.Component):
                     m.d.sync += count.eq(count - 1)
                     with m.If(count == 1):
                         m.next = "SETTLE"
-            with m.State("SETTLE"):
-                with m.If(progress.idle):
-                    with m.If(progress.truncated):
-                        drop(Status.BAD_REQUEST)
-                    with m.Elif(progress.overflow):
-                        drop(Status.INCOMPLETE)
-                    with m.Else():
-                        finish(Status.OK)
+            with m.State("SETTLE"), m.If(progress.idle):
+                with m.If(progress.truncated):
+                    drop(Status.BAD_REQUEST)
+                with m.Elif(progress.overflow):
+                    drop(Status.INCOMPLETE)
+                with m.Else():
+                    finish(Status.OK)
 
             with m.State("RUN"):
                 with m.If(~begun):
@@ -268,10 +266,9 @@ class CommandProcessor(wiring.Component):
                 with m.Else():
                     m.d.comb += control.run.eq(1)
                     m.next = "RUNNING"
-            with m.State("RUNNING"):
-                with m.If(control.done):
-                    m.d.sync += [cycles.eq(control.cycles), needs_key.eq(0), words.eq(1)]
-                    drop(Status.OK)
+            with m.State("RUNNING"), m.If(control.done):
+                m.d.sync += [cycles.eq(control.cycles), needs_key.eq(0), words.eq(1)]
+                drop(Status.OK)
 
             with m.State("REPLY"):
                 m.d.sync += count.eq(words)

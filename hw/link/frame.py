@@ -17,10 +17,10 @@ RUN_BYTE = data.StructLayout({"value": 8, "last": 1})
 class FrameProgress(wiring.Signature):
     """From the command processor to the frame receiver: begin; and back: how far the frame is.
 
-    ``begin`` is a pulse, given once the registers of layer 0 are loaded. ``idle``: all bytes given so far are worked
-    off, and the words taken. ``complete``: enough pixels have come to run the frame: all of them in a key frame and in
-    the modes that encode whole frames. ``truncated``, ``overflow``: since ``begin``, a payload ended within a
-    run, or more pixels came than the frame has; both stay until ``begin``.
+    ``begin`` is a pulse, given once the registers of layer 0 are loaded. ``idle``: all bytes given so far are
+    worked off, and the words taken. ``complete``: enough pixels have come to run the frame: all of them in a
+    key frame and in the modes that encode whole frames. ``truncated``, ``overflow``: since ``begin``, a
+    payload ended within a run, or more pixels came than the frame has; both stay until ``begin``.
     """
 
     def __init__(self) -> None:
@@ -32,8 +32,8 @@ class FrameProgress(wiring.Signature):
 class FrameReceiver(wiring.Component):
     """Unpacks runs (skip, count, count x channels codes) into activation words.
 
-    The position in the frame is kept from payload to payload until ``progress.begin``. Elements of a word that are
-    padding get the zero point and no ``valid`` bit.
+    The position in the frame is kept from payload to payload until ``progress.begin``. Elements of a word
+    that are padding get the zero point and no ``valid`` bit.
 
     Throughput: one byte a cycle; a skipped pixel takes one cycle, a run one cycle more. Latency: a word is
     valid 1 cycle after its last byte.
@@ -45,7 +45,8 @@ class FrameReceiver(wiring.Component):
         i: Payloads of INPUT packets.
         progress: See :class:`FrameProgress`.
         layer: Layer 0 (``in_channels``, ``out_width``, ``out_height``, ``out_words``, ``out_pitch``,
-            ``out_zero_point``, ``out_mode`` and ``key``), constant from ``progress.begin`` to the end of the frame.
+            ``out_zero_point``, ``out_mode`` and ``key``), constant from ``progress.begin`` to the frame's
+            end.
         o: Words, see :func:`~stillframe.hw.signatures.code_word`.
     """
 
@@ -67,7 +68,7 @@ class FrameReceiver(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer, progress, word = self.layer, self.progress, self.o.payload
+        layer, progress = self.layer, self.progress
         byte = self.i.payload
 
         remaining = Signal(8)  # pixels of the run, first to skip, then to take
@@ -85,9 +86,7 @@ class FrameReceiver(wiring.Component):
 
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        m.d.comb += progress.complete.eq(
-            at_end & ~skipped | ~layer.key & (layer.out_mode == Mode.DELTA)
-        )
+        m.d.comb += progress.complete.eq(at_end & ~skipped | ~layer.key & (layer.out_mode == Mode.DELTA))
 
         with m.FSM() as fsm:
             m.d.comb += progress.idle.eq(fsm.ongoing("SKIP") & ~self.o.valid)

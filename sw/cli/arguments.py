@@ -1,0 +1,141 @@
+"""The arguments of each command. Nothing here imports more than the contracts."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from stillframe import __version__
+from stillframe.contract import StillframeError
+from stillframe.video.value_range import ValueRange
+
+MODES = ("auto", "delta", "direct", "dense")
+
+MODEL_HELP = "a .keras, .h5 or int8 .tflite file, or the built-in example pnet"
+CLIP_HELP = "a video file, a folder of images, camera:N, or the built-in example carphone or bikes"
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports what is wrong as the one exception that the command line knows."""
+
+    def error(self, message: str) -> NoReturn:
+        raise StillframeError(f"command line: {message}", f"see {self.prog} --help")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Options as attributes, ``command`` among them.
+
+    Raises:
+        StillframeError: An option, command or value is unknown or missing.
+        SystemExit: ``--help`` or ``--version`` was asked for and has been printed.
+    """
+    parser = Parser(
+        prog="stillframe",
+        description="Runs video CNNs on an accelerator that computes only what changed since the last frame.",
+        epilog="Exit status: 0 all equal, 1 something differed, 2 the input or its use is wrong.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"stillframe {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    _run(
+        commands.add_parser(
+            "run", help="stream a clip through a model and check every output", allow_abbrev=False
+        )
+    )
+    _compile(commands.add_parser("compile", help="make a program file from a model", allow_abbrev=False))
+    commands.add_parser(
+        "doctor", help="what is installed, what is missing, how to get it", allow_abbrev=False
+    )
+    options, unknown = parser.parse_known_args(_join_range(arguments))
+    if unknown:
+        command = commands.choices[options.command]
+        known = [name for action in command._actions for name in action.option_strings]
+        near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
+        raise StillframeError(
+            f"command line: expected options of stillframe {options.command}, got {' '.join(unknown)}",
+            f"did you mean {near[0]}?" if near else f"see {command.prog} --help",
+        )
+    options.arguments = list(arguments)
+    return options
+
+
+def _join_range(arguments: Sequence[str]) -> list[str]:
+    """Write ``--input-range -1,1`` as one word, since argparse takes -1,1 for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--input-range":
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _compiling(parser: argparse.ArgumentParser) -> None:
+    """Options that say how a model becomes a program."""
+    parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument(
+        "--array",
+        metavar="BxL[@PART]",
+        help="banks x lanes a bank, with the memories of an LFE5U PART: 25F, 45F, 85F (default 1x16@85F)",
+    )
+    parser.add_argument(
+        "--threshold",
+        metavar="T",
+        type=_number("--threshold", 0, 255),
+        help="codes by which a value may differ from the last one sent, unsent (default 0: exact)",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="compute from changes, non-zero values or all values; auto chooses for each layer (default)",
+    )
+    parser.add_argument(
+        "--input-range",
+        metavar="LO,HI",
+        type=ValueRange.parse,
+        help="values that pixels 0 and 255 stand for; otherwise inferred from the input's quantisation",
+    )
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _compiling(parser)
+    parser.add_argument("clip", metavar="CLIP", help=CLIP_HELP)
+    parser.add_argument(
+        "--frames", metavar="N", type=_number("--frames", 1), help="frames to run (default all)"
+    )
+    parser.add_argument(
+        "--start", metavar="K", type=_number("--start", 0), default=0, help="first frame, from 0"
+    )
+    parser.add_argument("--device", metavar="NAME", default="sim", help="where to run: sim (default)")
+    parser.add_argument("--no-verify", action="store_true", help="do not compare with the golden model")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all counts as JSON")
+    parser.add_argument(
+        "--outputs", metavar="FILE.npz", type=Path, help="write input and output codes of all frames"
+    )
+    parser.add_argument("--report", metavar="DIR", type=Path, help="write an HTML page to look at into DIR")
+
+
+def _compile(parser: argparse.ArgumentParser) -> None:
+    _compiling(parser)
+    parser.add_argument(
+        "--calibrate", metavar="CLIP", required=True, help=f"frames to calibrate with: {CLIP_HELP}"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="PROGRAM", type=Path, required=True, help="program file to write"
+    )
+    parser.add_argument("--save-tflite", metavar="FILE", type=Path, help="write the int8 model too")
+
+
+def _number(option: str, low: int, high: int | None = None):  # type: ignore[no-untyped-def]
+    """A reader of whole numbers from ``low`` to ``high``."""
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdigit() and int(text) >= low and (high is None or int(text) <= high):
+            return int(text)
+        expected = f"a whole number of {low} or more" if high is None else f"a whole number, {low} to {high}"
+        raise StillframeError(f"{option}: expected {expected}, got {text!r}", "change the number")
+
+    return read

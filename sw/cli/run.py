@@ -1,0 +1,46 @@
+"""``stillframe run``: the main job, told on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+
+DIFFERENT = 1
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a model on a clip; 0 if all outputs were equal, 1 if something differed."""
+    from stillframe.run import Job, Options
+
+    from . import tables
+    from .terminal import Terminal, make_console
+
+    console = make_console()
+    with Terminal(console) as terminal:
+        job = Job(
+            Options(
+                model=options.model,
+                clip=options.clip,
+                array=options.array,
+                threshold=options.threshold,
+                mode=options.mode,
+                frames=options.frames,
+                start=options.start,
+                device=options.device,
+                input_range=options.input_range,
+                verify=not options.no_verify,
+                json=options.json,
+                outputs=options.outputs,
+                report=options.report,
+                command_line=shlex.join(["stillframe", *options.arguments]),
+            ),
+            terminal,
+        )
+        job.run()
+    console.print(tables.layers(job))
+    for line in tables.summary(job):
+        console.print(line, highlight=False, soft_wrap=True)
+    if job.difference:
+        print(f"stillframe: {job.difference}", file=sys.stderr)
+    return 0 if job.equal else DIFFERENT

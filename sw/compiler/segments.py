@@ -1,0 +1,48 @@
+"""The content of the memories: what the driver writes before the first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stillframe.contract import Memory
+from stillframe.contract.array import LAYER_WORDS
+from stillframe.contract.layer import pack_layer
+from stillframe.contract.memory_map import columns
+from stillframe.contract.program import LayerSpec, Segment
+
+from .layout import Words, pack_params, pack_table, pack_weights
+from .network import Network
+
+
+def _descriptors(layers: Sequence[LayerSpec]) -> Words:
+    rows = np.zeros((len(layers), LAYER_WORDS), np.uint32)
+    for row, layer in zip(rows, layers, strict=True):
+        packed = pack_layer(layer.fields)
+        row[: len(packed)] = packed
+    return rows.reshape(-1, 1)
+
+
+def segments(network: Network, layers: Sequence[LayerSpec]) -> tuple[Segment, ...]:
+    """Descriptors, weights, parameters and tables, each column of a memory in one piece from row 0 on.
+
+    Layers lie in these memories one behind the other, in their order, as :func:`~.memory.place` stacks them.
+    """
+    config = network.config
+    convs = [step.conv for step in network.steps if step.conv is not None]
+    parts = {
+        Memory.LAYERS: [_descriptors(layers)],
+        Memory.WEIGHTS: [pack_weights(conv, config) for conv in convs],
+        Memory.PARAMS: [pack_params(conv, config) for conv in convs],
+        Memory.TABLES: [pack_table(step.table, config) for step in network.steps if step.table is not None],
+    }
+    result = []
+    for memory, pieces in parts.items():
+        if pieces:
+            rows = np.concatenate(pieces)
+            result += [
+                Segment(memory, column, 0, np.ascontiguousarray(rows[:, column]))
+                for column in range(columns(memory, config))
+            ]
+    return tuple(result)

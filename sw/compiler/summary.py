@@ -1,0 +1,121 @@
+"""What a program holds, for people: its layers, their modes, and how full the memories are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stillframe.contract import Memory, Op, Program
+from stillframe.contract.array import MASK_BITS
+from stillframe.contract.program import LayerSpec, TensorSpec
+
+from .memory import MemoryUse, memory_sizes
+
+Row = Sequence[str]
+
+
+def memory_use(program: Program) -> list[MemoryUse]:
+    """How much of each memory a program uses, from its descriptors and segments."""
+    ends = dict.fromkeys(memory_sizes(program.config), 0)
+
+    def reach(name: str, end: int) -> None:
+        ends[name] = max(ends[name], end)
+
+    for layer in program.layers:
+        fields = layer.fields
+        size = fields["out_height"] * fields["out_pitch"]
+        reach("CODES", fields["out_codes"] + size)
+        reach("MASKS", fields["out_masks"] + size * program.config.drain // MASK_BITS)
+        reach("ROWS", fields["out_rows"] + fields["out_height"])
+        if fields["out_events"]:
+            reach("EVENTS", fields["out_events_base"] + size)
+        if fields.get("use_state"):
+            reach("STATE", fields["state"] + size)
+    for segment in program.segments:
+        if segment.memory is not Memory.LAYERS:
+            reach(segment.memory.name, segment.row + len(segment.words))
+    sizes = memory_sizes(program.config)
+    return [MemoryUse(name, ends[name], words, bits) for name, (words, bits) in sizes.items()]
+
+
+def summarise(program: Program) -> str:
+    """A program as plain text: a table of its layers, one of the memories, and its outputs."""
+    config, tensors = program.config, program.tensors
+    total = sum(layer.macs_dense for layer in program.layers)
+    outputs = [
+        [output.name, f"tensor {output.tensor}", " x ".join(map(str, output.shape)), _host(output.host_ops)]
+        for output in program.outputs
+    ]
+    return "\n".join(
+        [
+            f"{program.model} on array {config.name}: {config.total_lanes} lanes, "
+            f"{config.drain} elements a word, {total:,} MACs in a dense frame",
+            "",
+            *_table(
+                ["", "layer", "operators", "mode", "kernel", "output", "MACs dense", "threshold"],
+                [_layer_row(index, layer, tensors) for index, layer in enumerate(program.layers)],
+                right={0, 6, 7},
+            ),
+            "",
+            *_table(
+                ["memory", "words used", "of", "", "", "bits a word"],
+                [_memory_row(use) for use in memory_use(program)],
+                right={1, 2, 3, 5},
+            ),
+            "",
+            *_table(["output", "from", "shape", "host"], outputs, right=set()),
+        ]
+    )
+
+
+def _shape(tensor: TensorSpec) -> str:
+    return f"{tensor.height} x {tensor.width} x {tensor.channels}"
+
+
+def _host(host_ops: Sequence[dict[str, object]]) -> str:
+    return " + ".join(str(op["op"]) for op in host_ops)
+
+
+def _layer_row(index: int, layer: LayerSpec, tensors: Sequence[TensorSpec]) -> Row:
+    fields, source, target = layer.fields, tensors[layer.input], tensors[layer.output]
+    kernel = ""
+    if fields["op"] != Op.INPUT:
+        pixel = fields["in_row"] // source.width
+        kernel = f"{fields['kernel_rows']} x {fields['kernel_row'] // pixel}"
+        strides = (fields["stride_rows"], fields["stride"] // pixel)
+        if strides != (1, 1):
+            kernel += f" / {strides[0]}" if strides[0] == strides[1] else f" / {strides[0]}, {strides[1]}"
+    return [
+        str(index),
+        layer.name,
+        layer.op,
+        layer.mode.name.lower(),
+        kernel,
+        _shape(target),
+        f"{layer.macs_dense:,}" if fields["op"] == Op.MAC else "",
+        str(target.threshold),
+    ]
+
+
+def _memory_row(use: MemoryUse) -> Row:
+    share = use.used / use.available
+    return [
+        use.name,
+        f"{use.used:,}",
+        f"{use.available:,}",
+        f"{share:.0%}",
+        ("#" * round(share * 20)).ljust(20, "."),
+        str(use.word_bits),
+    ]
+
+
+def _table(head: Row, rows: Sequence[Row], right: set[int]) -> list[str]:
+    """Lines of a table with columns two spaces apart; the columns ``right`` are flush right."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = []
+    for row in [head, *rows]:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines

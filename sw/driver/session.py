@@ -1,0 +1,237 @@
+"""A program on a device: upload it, stream frames, get outputs and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..contract import Counter, Memory, Mode, Program, StillframeError
+from ..contract.array import COUNTER_WORDS
+from ..contract.memory_map import columns
+from ..contract.packets import READ_WORDS, Status
+from ..contract.program import OutputSpec, Segment, TensorSpec
+from . import host_ops
+from .device import WRITE_WORDS, Device, LinkError, RefusedError
+from .runs import MAX_CHANNELS, encode_runs
+
+Codes = npt.NDArray[np.int8]
+
+RESTARTS = 3
+"""Times that one frame is tried again as a key frame before its link error reaches the caller."""
+
+
+@dataclass(frozen=True)
+class LayerCounters:
+    """What a layer counted in a frame (see :class:`~stillframe.contract.memory_map.Counter`)."""
+
+    cycles: int
+    macs_issued: int
+    macs_skipped: int
+    events: int
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """A frame's answer.
+
+    Attributes:
+        outputs: int8 codes by output name, in the output's shape, after its host operators.
+        tensors: int8 codes, (height, width, channels), of the device tensors that the outputs come from, by
+            index.
+        key: The frame was computed from scratch: it was asked for, was the first or had to be sent again.
+        cycles: Cycles of the frame, the link not counted.
+        layers: Counters in the order of ``program.layers``.
+        bytes_sent, bytes_received: What went over the link for the frame, failed attempts included.
+    """
+
+    outputs: Mapping[str, npt.NDArray[Any]]
+    tensors: Mapping[int, Codes]
+    key: bool
+    cycles: int
+    layers: tuple[LayerCounters, ...]
+    bytes_sent: int
+    bytes_received: int
+
+
+class Session:
+    """Streams frames through a program.
+
+    A frame's answer is that of the program's arithmetic or an exception, never anything else: whatever leaves
+    the device's state in doubt makes the next frame a key frame.
+
+    Args:
+        device: What to run on; stays open when the session ends.
+        program: What to run.
+        progress: Called during the upload with the words written and the words in all.
+
+    Raises:
+        StillframeError: The device is another array than the program is compiled for.
+        LinkError: The device does not answer.
+    """
+
+    def __init__(
+        self, device: Device, program: Program, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        self.device = device
+        self.program = program
+        self._input = program.tensors[0]
+        if self._input.channels > MAX_CHANNELS:
+            raise StillframeError(
+                f"input {self._input.name}: expected at most {MAX_CHANNELS} channels, "
+                f"got {self._input.channels}",
+                "a pixel has to fit into a packet of the link",
+            )
+        self._segments = list(_merged(program.segments))
+        self._outputs = sorted({output.tensor for output in program.outputs})
+        self._sent: Codes | None = None
+        self._uploaded = False
+        device.check(program.config)
+        self._upload(progress)
+
+    def run(self, codes: Codes, key: bool = False) -> FrameResult:
+        """Run a frame.
+
+        Args:
+            codes: int8, (height, width, channels) of the program's input tensor.
+            key: Compute it from scratch. The first frame always is.
+
+        Raises:
+            StillframeError: ``codes`` has another shape or type.
+            LinkError: The frame could not be brought through the link; the next one will be a key frame.
+        """
+        self._check(codes)
+        before = self.device.statistics
+        sent = None if key else self._sent
+        self._sent = None  # until the frame is through, the device's state is in doubt
+        for attempt in range(RESTARTS + 1):
+            try:
+                if not self._uploaded:
+                    self.device.hello()
+                    self._upload()
+                cycles, layers, tensors = self._frame(codes, sent)
+                break
+            except LinkError as error:
+                # NEEDS_KEY says that the program is as it was. After anything else the device may have been
+                # switched off in between.
+                self._uploaded = isinstance(error, RefusedError) and error.status == Status.NEEDS_KEY
+                if attempt == RESTARTS:
+                    raise
+                sent = None
+        self._sent = codes.copy()
+        after = self.device.statistics
+        return FrameResult(
+            outputs={output.name: _output(output, tensors[output.tensor]) for output in self.program.outputs},
+            tensors=tensors,
+            key=sent is None,
+            cycles=cycles,
+            layers=layers,
+            bytes_sent=after.sent - before.sent,
+            bytes_received=after.received - before.received,
+        )
+
+    def read_tensor(self, index: int) -> Codes:
+        """The codes that the device keeps for a tensor: int8, (height, width, channels), as last sent.
+
+        Raises:
+            LinkError: No answer came.
+        """
+        return self._read_tensors([index])[index]
+
+    def _check(self, codes: Codes) -> None:
+        tensor = self._input
+        shape = (tensor.height, tensor.width, tensor.channels)
+        if codes.shape != shape or codes.dtype != np.int8:
+            raise StillframeError(
+                f"frame for input {tensor.name}: expected int8 codes of shape {shape}, "
+                f"got {codes.dtype} of shape {codes.shape}",
+                "quantise the frame with the input's scale and zero point",
+            )
+
+    def _upload(self, progress: Callable[[int, int], None] | None = None) -> None:
+        self._uploaded = False
+        total, done = sum(len(s.words) for s in self._segments), 0
+        for segment in self._segments:
+            for start in range(0, len(segment.words), WRITE_WORDS):
+                words = segment.words[start : start + WRITE_WORDS]
+                self.device.write(segment.memory, segment.column, segment.row + start, words)
+                done += len(words)
+                if progress:
+                    progress(done, total)
+        self._uploaded = True
+
+    def _frame(
+        self, codes: Codes, sent: Codes | None
+    ) -> tuple[int, tuple[LayerCounters, ...], dict[int, Codes]]:
+        """Run a frame after ``sent``, or a key frame; returns cycles, counters and the outputs' tensors."""
+        device = self.device
+        device.begin(key=sent is None)
+        for runs in encode_runs(codes, sent if self._input.mode == Mode.DELTA else None):
+            device.inputs(runs)
+        cycles = device.run()
+        counters = device.read(Memory.COUNTERS, 0, 0, COUNTER_WORDS * len(self.program.layers))
+        layers = tuple(
+            LayerCounters(
+                cycles=int(row[Counter.CYCLES]),
+                macs_issued=int(row[Counter.MACS_ISSUED]),
+                macs_skipped=int(row[Counter.MACS_SKIPPED]),
+                events=int(row[Counter.EVENTS]),
+            )
+            for row in counters.reshape(-1, COUNTER_WORDS)
+        )
+        return cycles, layers, self._read_tensors(self._outputs)
+
+    def _read_tensors(self, indices: Sequence[int]) -> dict[int, Codes]:
+        tensors = {index: self.program.tensors[index] for index in indices}
+        addresses = {index: _addresses(tensor) for index, tensor in tensors.items()}
+        config = self.program.config
+        memory = np.zeros((config.codes_words, 4 * columns(Memory.CODES, config)), np.int8)
+        wanted = np.unique(np.concatenate([a.ravel() for a in addresses.values()]))
+        while len(wanted):
+            first = int(wanted[0])
+            within = wanted < first + READ_WORDS
+            count = int(wanted[within][-1]) - first + 1
+            for column in range(columns(Memory.CODES, config)):
+                words = self.device.read(Memory.CODES, column, first, count)
+                codes = words.astype("<u4").view(np.int8).reshape(count, 4)
+                memory[first : first + count, 4 * column : 4 * column + 4] = codes
+            wanted = wanted[~within]
+        return {
+            index: np.ascontiguousarray(
+                memory[addresses[index], : config.drain].reshape(tensor.height, tensor.width, -1)[
+                    :, :, : tensor.channels
+                ]
+            )
+            for index, tensor in tensors.items()
+        }
+
+
+def _addresses(tensor: TensorSpec) -> npt.NDArray[np.intp]:
+    """The CODES words of a tensor without those between its rows: (height, width x words)."""
+    rows = tensor.codes + tensor.pitch * np.arange(tensor.height)
+    return rows[:, np.newaxis] + np.arange(tensor.width * tensor.words)
+
+
+def _output(output: OutputSpec, codes: Codes) -> npt.NDArray[Any]:
+    return host_ops.apply(output.host_ops, codes[np.newaxis]).reshape(output.shape)
+
+
+def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """The segments in the order of their addresses, with those put together that follow one another."""
+    held: Segment | None = None
+    for segment in sorted(segments, key=lambda s: (s.memory, s.column, s.row)):
+        if held and (held.memory, held.column, held.row + len(held.words)) == (
+            segment.memory,
+            segment.column,
+            segment.row,
+        ):
+            held = replace(held, words=np.concatenate((held.words, segment.words)))
+            continue
+        if held:
+            yield held
+        held = segment
+    if held:
+        yield held

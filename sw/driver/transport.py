@@ -1,0 +1,40 @@
+"""The byte stream between host and device: what a board's driver and the simulation both implement."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+
+
+class Transport(ABC):
+    """Bytes to a device and from it, in order. Bytes may get lost or damaged; the packets on top notice."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Send bytes; may return before the device has them."""
+
+    @abstractmethod
+    def read(self, n: int, timeout: float | None = None) -> bytes:
+        """Receive bytes.
+
+        Args:
+            n: Bytes wanted.
+            timeout: Seconds (of the device's time, for a simulated one) to wait for the next byte; None for
+                the transport's own patience, which is longer than any frame takes; 0 for the bytes there
+                already.
+
+        Returns:
+            ``n`` bytes, or those that came before the time was over.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the device; a second time does nothing."""
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,53 @@
+"""The registry of built-in models. A new example is a module with a builder and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stillframe.video.value_range import ValueRange
+
+from .box import Box
+
+Detect = Callable[[Mapping[str, npt.NDArray[np.float32]], int, int], list[Box]]
+"""From one frame's outputs as real values by name, and the input's height and width, to what they show."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A built-in model.
+
+    Attributes:
+        name: Its name on the command line.
+        title: What it is, in a few words.
+        build: Makes the Keras model, weights included.
+        value_range: What pixels 0 and 255 stand for.
+        detect: What its outputs show in the frame, for the report.
+        finds: What a box of ``detect`` is, in the singular.
+    """
+
+    name: str
+    title: str
+    build: Callable[[], Any]
+    value_range: ValueRange
+    detect: Detect
+    finds: str
+
+
+def _pnet() -> Example:
+    from . import pnet
+
+    return Example("pnet", "MTCNN's face proposal network", pnet.build, pnet.VALUE_RANGE, pnet.detect, "face")
+
+
+MODELS: dict[str, Callable[[], Example]] = {"pnet": _pnet}
+"""Examples by name."""
+
+
+def find_example(name: str) -> Example | None:
+    """The example of that name, or None."""
+    return MODELS[name]() if name in MODELS else None

@@ -1,0 +1,67 @@
+"""QUANTIZE, DEQUANTIZE and SOFTMAX: the host applies them before the input or behind an output."""
+
+from __future__ import annotations
+
+import tflite
+
+from ..operation import CONVERT_AGAIN, INT8_HINT, Operation
+from ..quantise import quantise_multiplier
+from .registry import handler
+
+SOFTMAX_SCALE, SOFTMAX_ZERO_POINT = 1 / 256, -128
+"""The only quantisation that TensorFlow Lite's int8 softmax gives."""
+
+
+@handler("QUANTIZE")
+def quantize(operation: Operation) -> None:
+    """Read float32 to int8 or uint8, or int8 or uint8 to either."""
+    source, target = operation.tensor(0), operation.output
+    if target.dtype not in ("INT8", "UINT8") or source.dtype not in ("FLOAT32", "INT8", "UINT8"):
+        raise operation.error(
+            "float32, int8 or uint8 to int8 or uint8",
+            f"{source.dtype.lower()} to {target.dtype.lower()}",
+            INT8_HINT,
+        )
+    scale, zero_point = operation.scale_and_zero_point(target)
+    parameters = {
+        "op": "QUANTIZE",
+        "input_type": source.dtype.lower(),
+        "output_type": target.dtype.lower(),
+        "scale": scale,
+        "zero_point": zero_point,
+    }
+    if source.dtype != "FLOAT32":
+        scale_in, zero_point_in = operation.scale_and_zero_point(source)
+        multiplier, shift = quantise_multiplier(scale_in / scale)
+        parameters |= {"input_zero_point": zero_point_in, "multiplier": multiplier, "shift": shift}
+    operation.add_host(parameters)
+
+
+@handler("DEQUANTIZE")
+def dequantize(operation: Operation) -> None:
+    """Read int8 or uint8 to float32."""
+    source, target = operation.tensor(0), operation.output
+    if source.dtype not in ("INT8", "UINT8") or target.dtype != "FLOAT32":
+        raise operation.error(
+            "int8 or uint8 to float32", f"{source.dtype.lower()} to {target.dtype.lower()}", INT8_HINT
+        )
+    scale, zero_point = operation.scale_and_zero_point(source)
+    operation.add_host({"op": "DEQUANTIZE", "scale": scale, "zero_point": zero_point})
+
+
+@handler("SOFTMAX")
+def softmax(operation: Operation) -> None:
+    """Read an int8 softmax over the last dimension."""
+    (beta,) = operation.raw.options(tflite.SoftmaxOptions, "Beta")
+    scale, _ = operation.quantisation(operation.tensor(0))
+    scale_out, zero_point_out = operation.quantisation(operation.output)
+    if (scale_out, zero_point_out) != (SOFTMAX_SCALE, SOFTMAX_ZERO_POINT):
+        raise operation.error(
+            f"an output of scale {SOFTMAX_SCALE} and zero point {SOFTMAX_ZERO_POINT}",
+            f"{scale_out} and {zero_point_out}",
+            "convert the model again with TensorFlow's converter",
+        )
+    # The kernel multiplies differences of codes by this, with 26 bits of fraction, as an int32 above one.
+    if not beta > 0 or not beta * scale * 2**26 > 1:
+        raise operation.error("beta x scale above 2**-26", f"{beta} x {scale}", CONVERT_AGAIN)
+    operation.add_host({"op": "SOFTMAX", "beta": beta, "scale": scale})

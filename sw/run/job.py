@@ -1,0 +1,245 @@
+"""The main job, step by step: model, program, device, frames, comparison, files."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from stillframe.compiler import compile_graph, profile_graph
+from stillframe.contract import ArrayConfig, Program, StillframeError
+from stillframe.driver import Device, Session, check_name, open_device
+from stillframe.video import Clip, ValueRange, open_clip
+
+from . import files
+from .baselines import Gain, gain, run_baseline
+from .models import PROFILE_FRAMES, Model, load_model
+from .pictures import Pictures
+from .progress import Progress, Silent
+from .statistics import FrameCounts, Statistics, counts_of
+from .verify import Difference, Verifier
+
+CHUNK = 16
+"""Frames that the golden model computes at once."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for; the command line's options of the same names.
+
+    ``array``, ``threshold`` and ``mode`` None mean 1x16, 0 and auto, or a program file's own.
+    """
+
+    model: str
+    clip: str
+    array: str | None = None
+    threshold: int | None = None
+    mode: str | None = None
+    frames: int | None = None
+    start: int = 0
+    device: str = "sim"
+    input_range: ValueRange | None = None
+    verify: bool = True
+    json: Path | None = None
+    outputs: Path | None = None
+    report: Path | None = None
+    command_line: str = ""
+
+
+@dataclass
+class Job:
+    """A run of a model on a clip.
+
+    Args:
+        options: What is asked for.
+        progress: Told what is done.
+
+    Attributes:
+        clip, model, program, mode, threshold: What is run, once :meth:`prepare` is through.
+        statistics: What was counted so far.
+        codes, outputs: Input codes and outputs of every frame so far.
+        difference: The first mismatch.
+        baselines: Counts of the same frames in other modes.
+        device, session: While frames run.
+    """
+
+    options: Options
+    progress: Progress = field(default_factory=Silent)
+    codes: list[npt.NDArray[np.int8]] = field(default_factory=list)
+    outputs: dict[str, list[npt.NDArray[np.generic]]] = field(default_factory=dict)
+    difference: Difference | None = None
+    baselines: dict[str, Statistics] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    clip: Clip = field(init=False)
+    model: Model = field(init=False)
+    program: Program = field(init=False)
+    mode: str = field(init=False)
+    threshold: int = field(init=False)
+    statistics: Statistics = field(init=False)
+    device: Device = field(init=False)
+    session: Session = field(init=False)
+
+    def run(self) -> None:
+        """Do all of it.
+
+        Raises:
+            StillframeError: The input or its use is wrong; no file was written.
+        """
+        self.prepare()
+        for _ in self.frames():
+            pass
+        self.write()
+
+    def prepare(self) -> None:
+        """Check where files go, open the clip, load the model, compile it.
+
+        Raises:
+            StillframeError: The input or its use is wrong.
+        """
+        options = self.options
+        for option, path in (("--json", options.json), ("--outputs", options.outputs)):
+            if path:
+                files.check_file(option, path)
+        if options.report:
+            files.check_folder("--report", options.report)
+        check_name(options.device)
+        config = ArrayConfig.parse(options.array or "1x16")
+        self.mode, self.threshold = options.mode or "auto", options.threshold or 0
+        self.clip = open_clip(options.clip, options.start, options.frames)
+        self.model = load_model(options.model, self.clip, options.input_range, self.progress, "CLIP")
+        if self.model.program:
+            self._take_program(self.model.program)
+        else:
+            self.program = build_program(
+                self.model, self.clip, config, self.mode, self.threshold, self.progress
+            )
+        if options.report:
+            self.pictures = Pictures(self.model.input_shape)
+
+    def _take_program(self, program: Program) -> None:
+        given = {
+            "--array": self.options.array,
+            "--mode": self.options.mode,
+            "--threshold": self.options.threshold,
+        }
+        unwanted = [option for option, value in given.items() if value is not None]
+        if unwanted:
+            raise StillframeError(
+                f"program {self.options.model}: expected no {' or '.join(unwanted)}, "
+                "since a program is compiled for an array, a mode and a threshold, got one",
+                "leave it out, or name the model instead of the program",
+            )
+        self.program = program
+        self.threshold = max(tensor.threshold for tensor in program.tensors)
+        modes = {layer.mode for layer in program.layers if layer.macs_dense}
+        self.mode = modes.pop().name.lower() if len(modes) == 1 else "auto"
+
+    def frames(self) -> Generator[FrameCounts]:
+        """Run the clip's frames, and the baselines after the last one; yields the counts of each frame.
+
+        Raises:
+            StillframeError: The device or the clip failed.
+        """
+        options, program = self.options, self.program
+        self.statistics = Statistics(program)
+        verifier = Verifier(self.model.graph, program) if options.verify else None
+        encoder = self.model.encoder()
+        self.progress.stage(f"building the accelerator {program.config.name} for device {options.device}")
+        with open_device(options.device, program.config, on_status=self.progress.say) as self.device:
+            self.session = Session(self.device, program)
+            self.progress.stage(f"running {self.clip.name} on {options.device}", self.clip.frames)
+            frames = iter(self.clip)
+            while chunk := list(islice(frames, CHUNK)):
+                codes = np.stack([encoder(frame) for frame in chunk])
+                if verifier:
+                    verifier.expect(codes)
+                for frame, frame_codes in zip(chunk, codes, strict=True):
+                    if self.pictures:
+                        self.pictures.add(frame)
+                    yield self._frame(frame_codes, verifier)
+            self._run_baselines()
+
+    def _frame(self, codes: npt.NDArray[np.int8], verifier: Verifier | None) -> FrameCounts:
+        index = self.options.start + len(self.codes)
+        result = self.session.run(codes)
+        checked = differ = 0
+        if verifier:
+            checked, differ = verifier.check(result)
+            if differ and not self.difference:
+                self.difference = verifier.locate(index, self.session, result)
+                self.progress.say(f"MISMATCH in {self.difference}")
+        counts = counts_of(index, result, checked, differ)
+        self.statistics.frames.append(counts)
+        self.codes.append(codes)
+        for name, values in result.outputs.items():
+            self.outputs.setdefault(name, []).append(values)
+        note = f"{self.statistics.mismatches:,} differ" if verifier else ""
+        self.progress.advance(f"{counts.cycles:,} cycles" + (f", {note}" if note else ""))
+        return counts
+
+    def _run_baselines(self) -> None:
+        for mode in ("dense", "direct"):
+            if mode != self.mode:
+                statistics = run_baseline(
+                    self.device,
+                    self.model.graph,
+                    self.program.config,
+                    mode,
+                    self.threshold,
+                    self.codes,
+                    self.outputs,
+                    self.progress,
+                )
+                if statistics:
+                    self.baselines[mode] = statistics
+
+    @property
+    def gains(self) -> list[Gain]:
+        """What the run gained against the baselines."""
+        found = (gain(self.statistics, baseline, mode) for mode, baseline in self.baselines.items())
+        return [g for g in found if g]
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differed, in the baselines neither."""
+        return not self.statistics.mismatches and not any(b.mismatches for b in self.baselines.values())
+
+    def write(self) -> None:
+        """Write the files asked for, each whole or not at all.
+
+        Raises:
+            StillframeError: One cannot be written.
+        """
+        options = self.options
+        if options.json:
+            files.write_json(options.json, self.statistics.as_json(self.clip.name, self.mode, self.threshold))
+        if options.outputs:
+            files.write_npz(
+                options.outputs,
+                {"inputs": np.stack(self.codes)} | {name: np.stack(v) for name, v in self.outputs.items()},
+            )
+        if options.report:
+            from stillframe.report import write_report
+
+            self.progress.stage(f"writing the report to {options.report}")
+            write_report(self, options.report)
+
+
+def build_program(
+    model: Model, clip: Clip | None, config: ArrayConfig, mode: str, threshold: int, progress: Progress
+) -> Program:
+    """Compile a model; for ``auto`` the first frames of the clip tell what changes.
+
+    Raises:
+        StillframeError: The model does not fit the array.
+    """
+    progress.stage(f"compiling {model.graph.name} for {config.name}")
+    profile = None
+    if mode == "auto" and clip:
+        codes = model.codes(clip, PROFILE_FRAMES)
+        profile = profile_graph(model.graph, codes, threshold) if len(codes) > 1 else None
+    return compile_graph(model.graph, config, mode=mode, threshold=threshold, profile=profile)

@@ -1,0 +1,147 @@
+"""Compares what a device answers with the golden model, and finds the first layer that differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stillframe.contract import Program
+from stillframe.driver import FrameResult, Session
+from stillframe.frontend.graph import Graph, Int8
+
+if TYPE_CHECKING:
+    from stillframe.golden import Trace
+
+Values = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mismatch: the first in execution order and raster order in the first frame that has one.
+
+    Attributes:
+        frame: Number of the frame in the clip.
+        layer: Name of the layer, or of the output if every layer's codes agree.
+        op: Operators that the layer executes.
+        position: Index of the element: (row, column, channel), or of the output's shape.
+        expected, got: The two values.
+        count: Elements of that layer that differ.
+        witness: What the expected value comes from.
+    """
+
+    frame: int
+    layer: str
+    op: str
+    position: tuple[int, ...]
+    expected: float
+    got: float
+    count: int
+    witness: str
+
+    def __str__(self) -> str:
+        names = ("row", "column", "channel") if len(self.position) == 3 else ("index",) * len(self.position)
+        where = ", ".join(f"{name} {index}" for name, index in zip(names, self.position, strict=True))
+        more = f" (and {self.count - 1:,} more values there)" if self.count > 1 else ""
+        return (
+            f"frame {self.frame}, layer {self.layer} ({self.op}), {where}: "
+            f"expected {self.expected:g} from {self.witness}, got {self.got:g}{more}"
+        )
+
+
+class Verifier:
+    """Checks frames in the device's order: :meth:`expect` some, :meth:`check` each.
+
+    Args:
+        graph: The network.
+        program: What the device runs. If no tensor has a threshold, TFLite's reference kernels are a second,
+            outside witness.
+    """
+
+    def __init__(self, graph: Graph, program: Program) -> None:
+        from stillframe.golden import GoldenModel, ReferenceModel
+
+        self.program = program
+        index = {tensor.name: i for i, tensor in enumerate(graph.tensors)}
+        self._graph_tensor = [index[tensor.name] for tensor in program.tensors]
+        thresholds = {index[t.name]: t.threshold for t in program.tensors}
+        self._golden = GoldenModel(graph, thresholds)
+        self._reference = None if any(thresholds.values()) else ReferenceModel(graph)
+        self._frames: Int8 = np.empty(0, np.int8)
+        self._trace: Trace
+        self._witness: dict[str, Values] = {}
+        self._now = 0
+
+    def expect(self, frames: Int8) -> None:
+        """Compute the next frames: int8 codes, (frames, height, width, channels). Those before are done."""
+        self._frames, self._now = frames, -1
+        self._trace = self._golden.run(frames)
+        if self._reference:
+            self._witness, _ = self._reference.run(frames)
+
+    def check(self, result: FrameResult) -> tuple[int, int]:
+        """Compare what the device answered to the next of the frames.
+
+        Returns:
+            Output values compared, and how many differ from the golden model or the reference kernels (for an
+            output with host operators also if only the codes before them differ).
+        """
+        self._now += 1
+        if result.key and not self._trace.key[self._now]:  # the link failed, the session began anew
+            self._frames, self._now = self._frames[self._now :], 0
+            self._witness = {name: values[-len(self._frames) :] for name, values in self._witness.items()}
+            self._trace = self._golden.run(self._frames, key=(0,))
+        checked = differ = 0
+        for output in self.program.outputs:
+            got = result.outputs[output.name]
+            wrong = got != self._trace.outputs[output.name][self._now]
+            if self._witness:
+                wrong |= got != self._witness[output.name][self._now]
+            inner = result.tensors[output.tensor] != self._map(output.tensor)
+            checked += got.size
+            differ += max(int(np.count_nonzero(wrong)), int(np.count_nonzero(inner)))
+        return checked, differ
+
+    def locate(self, frame: int, session: Session, result: FrameResult) -> Difference:
+        """Find what differs in the frame checked last, by reading tensors back in execution order.
+
+        Args:
+            frame: Its number, for the message.
+            session: The session, after that frame.
+            result: What the device answered.
+        """
+        for layer in self.program.layers:
+            got, expected = session.read_tensor(layer.output), self._map(layer.output)
+            if not np.array_equal(got, expected):
+                return _first(frame, layer.name, layer.op, expected, got, "the golden model")
+        for output in self.program.outputs:
+            for witness, values in (
+                ("the golden model", self._trace.outputs),
+                ("TFLite's reference kernels", self._witness),
+            ):
+                if output.name in values:
+                    expected, got = values[output.name][self._now], result.outputs[output.name]
+                    if not np.array_equal(got, expected):
+                        return _first(frame, output.name, "output", expected, got, witness)
+        # The answer differed, but what the device holds now does not: it was read back wrong.
+        for output in self.program.outputs:
+            expected, got = self._map(output.tensor), result.tensors[output.tensor]
+            if not np.array_equal(got, expected):
+                return _first(frame, output.name, "output as read", expected, got, "the golden model")
+        raise ValueError("expected a frame that differs, got one that does not")
+
+    def _map(self, tensor: int) -> Int8:
+        """A device tensor as the golden model has it, (height, width, channels)."""
+        spec = self.program.tensors[tensor]
+        values = self._trace.tensors[self._graph_tensor[tensor]][self._now]
+        return values.reshape(spec.height, spec.width, spec.channels)
+
+
+def _first(frame: int, layer: str, op: str, expected: Values, got: Values, witness: str) -> Difference:
+    wrong = np.argwhere(got != expected)
+    position = tuple(int(i) for i in wrong[0])
+    return Difference(
+        frame, layer, op, position, float(expected[position]), float(got[position]), len(wrong), witness
+    )

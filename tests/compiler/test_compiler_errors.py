@@ -1,0 +1,170 @@
+"""What a user is told when a network does not fit: whole messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_graphs import Layer, also_output, chain
+
+from stillframe.compiler import compile_graph
+from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.frontend import Conv, Graph, MaxPool, PRelu, Relu
+from stillframe.frontend.graph import Host
+
+SMALL = ArrayConfig.parse("1x4@25F")
+
+
+def message(graph: Graph, config: ArrayConfig = SMALL, **arguments: object) -> str:
+    with pytest.raises(StillframeError) as caught:
+        compile_graph(graph, config, **arguments)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_unknown_mode() -> None:
+    assert message(chain((4, 4, 1), Layer(Conv, (1, 1), 1)), mode="fast") == (
+        "mode: expected one of auto, delta, direct, dense, got 'fast'\n  -> choose one of these"
+    )
+
+
+def test_threshold_out_of_range() -> None:
+    assert message(chain((4, 4, 1), Layer(Conv, (1, 1), 1)), threshold=256).startswith(
+        "threshold: expected 0 to 255 codes, got 256\n  -> "
+    )
+
+
+def test_too_many_layers() -> None:
+    graph = chain((2, 2, 1), *[Layer(Conv, (1, 1), 1)] * 32)
+    assert message(graph) == (
+        "model 'chain': expected at most 32 layers with the input, got 33\n"
+        "  -> take a network with fewer layers; activations directly behind a layer do not count"
+    )
+    compile_graph(chain((2, 2, 1), *[Layer(Conv, (1, 1), 1)] * 31), SMALL)
+
+
+def test_fused_activations_do_not_count_as_layers() -> None:
+    layers = [Layer(Conv, (1, 1), 1), Layer(Relu)] * 31
+    config = replace(SMALL, tables_words=31 * 64)
+    assert len(compile_graph(chain((2, 2, 1), *layers), config).layers) == 32
+
+
+def test_kernel_too_tall() -> None:
+    assert message(chain((33, 1, 1), Layer(Conv, (33, 1), 1))) == (
+        "layer 'conv1': expected a kernel of at most 32 rows, got 33\n"
+        "  -> pool or stride before this layer, or take fewer pixels"
+    )
+    compile_graph(chain((32, 1, 1), Layer(Conv, (32, 1), 1)), SMALL)
+
+
+def test_accumulator_too_narrow() -> None:
+    # 128 x 128 x 512 inputs at code -128 give 2**23, the first sum that 24 bits do not hold.
+    fits = chain((1, 511, 1), Layer(Conv, (1, 511), 1, weight=-128))
+    compile_graph(fits, SMALL)
+    assert message(chain((1, 512, 1), Layer(Conv, (1, 512), 2, weight=-128))) == (
+        "layer 'conv1': expected sums of at most 24 bits, got 25 bits in output channel 0 "
+        "(-8323072 to 8388608)\n"
+        "  -> give the layer a smaller kernel or fewer input channels, or pool before a dense layer"
+    )
+
+
+@pytest.mark.parametrize("shift", [-32, 8])
+def test_shift_out_of_range(shift: int) -> None:
+    assert message(chain((1, 1, 1), Layer(Conv, (1, 1), 1, shift=shift))) == (
+        "layer 'conv1': expected a requantisation multiplier from 0 on and a shift of -31 to 7, "
+        f"got 1073741824 and {shift} in output channel 0\n"
+        "  -> the layer's scales differ too much; calibrate the model on frames like those it will see"
+    )
+
+
+def test_sum_with_bias_too_large() -> None:
+    assert message(chain((1, 1, 1), Layer(Conv, (1, 1), 1, shift=2, bias=1 << 29))) == (
+        "layer 'conv1': expected sums with bias of at most 32 bits after the left shift by 2, "
+        "got 33 bits in output channel 0\n"
+        "  -> the layer's scales differ too much; calibrate the model on frames like those it will see"
+    )
+
+
+ROOMY = replace(SMALL, codes_words=8192, events_words=8192, masks_words=2048)
+"""SMALL with room for all but state and constants."""
+
+
+def test_state_too_small_in_delta_mode() -> None:
+    # 48 x 48 pixels of one channel: 2304 words of state for each layer; the array has 2560.
+    graph = chain((48, 48, 1), Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1))
+    assert message(graph, ROOMY, mode="delta") == (
+        "model 'chain' on array 1x4@25F: expected at most 2560 words (245760 bits) of STATE, "
+        "got 4608 words (442368 bits), 2304 of them for layer 'conv1'\n"
+        "  -> take --mode auto: it fits with direct mode in layer 'conv1'; "
+        "or take a larger part: --array 1x4@85F; or give the model an input of fewer pixels"
+    )
+    compile_graph(graph, ROOMY, mode="auto")
+    compile_graph(graph, ArrayConfig.parse("1x4@85F"), mode="delta")
+
+
+def test_state_too_small_for_a_pinned_output() -> None:
+    """An output that a layer reads stays in delta mode, so auto cannot give its state back."""
+    layers = [Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1)]
+    graph = also_output(chain((48, 48, 1), *layers), 1)
+    assert message(graph, replace(ROOMY, state_words=2000)) == (
+        "model 'chain' on array 1x4@25F: expected at most 2000 words (192000 bits) of STATE, "
+        "got 2304 words (221184 bits), 2304 of them for layer 'conv2'\n"
+        "  -> take --mode direct, which keeps no state; or take a larger part: --array 1x4@85F; "
+        "or give the model an input of fewer pixels"
+    )
+    compile_graph(graph, replace(ROOMY, state_words=2000), mode="direct")
+
+
+def test_frames_too_large_for_any_part() -> None:
+    graph = chain((200, 400, 2), Layer(Conv, (1, 1), 1, strides=(20, 20)))
+    assert message(graph, ArrayConfig.parse("1x16@85F")) == (
+        "model 'chain' on array 1x16@85F: expected at most 24064 words (770048 bits) of CODES, "
+        "got 80240 words (2567680 bits), 80000 of them for tensor 'input'; "
+        "at most 8192 words (294912 bits) of EVENTS, got 80000 words (2880000 bits), "
+        "80000 of them for tensor 'input'; "
+        "at most 3072 words (98304 bits) of MASKS, got 10030 words (320960 bits), "
+        "10000 of them for tensor 'input'\n"
+        "  -> give the model an input of fewer pixels"
+    )
+
+
+def test_weights_too_large() -> None:
+    # 16 x 16 taps, padded from 1 channel to 4, in 4 passes of 4 lanes: 4096 rows.
+    assert message(chain((16, 16, 1), Layer(Conv, (16, 16), 13))) == (
+        "model 'chain' on array 1x4@25F: expected at most 3072 words (98304 bits) of WEIGHTS, "
+        "got 4096 words (131072 bits), 4096 of them for layer 'conv1'\n"
+        "  -> take a larger part: --array 1x4@45F; or give the model fewer channels"
+    )
+
+
+def test_tables_too_large_for_any_part() -> None:
+    assert message(chain((1, 1, 128), Layer(PRelu))) == (
+        "model 'chain' on array 1x4@25F: expected at most 512 words (65536 bits) of TABLES, "
+        "got 2048 words (262144 bits), 2048 of them for layer 'prelu1'\n"
+        "  -> give the model fewer channels"
+    )
+
+
+def test_field_too_large() -> None:
+    assert message(chain((65, 1, 1), Layer(MaxPool, (1, 1), strides=(64, 1)))) == (
+        "layer 'maxpool1': field stride_rows: expected 0 to 63, got 64 "
+        "(rows between neighbouring receptive fields)\n"
+        "  -> the layer is larger than a descriptor can say: take fewer pixels, channels or strides"
+    )
+
+
+def test_operator_without_lowering() -> None:
+    graph = chain((2, 2, 1), Layer(Conv, (1, 1), 1))
+    softmax = Host("softmax", "SOFTMAX", (0,), 1, {"op": "SOFTMAX"})
+    assert message(replace(graph, nodes=(softmax,))) == (
+        "layer 'softmax': expected an operator that the accelerator executes, got SOFTMAX\n"
+        "  -> it executes CONV_2D, FULLY_CONNECTED, MAX_POOL_2D, PRELU and RELU"
+    )
+
+
+def test_names_must_differ() -> None:
+    graph = chain((2, 2, 1), Layer(Conv, (1, 1), 1))
+    tensors = tuple(replace(tensor, name="same") for tensor in graph.tensors)
+    assert message(replace(graph, tensors=tensors)) == (
+        "model 'chain': expected tensors with names of their own, got 'same' twice\n"
+        "  -> give the model's layers different names"
+    )

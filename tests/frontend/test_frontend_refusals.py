@@ -1,0 +1,354 @@
+"""What is not supported: the whole message of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from single_layers import SAME, conv_model, dense_model, pool_model, prelu_model, unary_model
+from tflite_writer import ModelWriter
+
+from stillframe.contract import StillframeError
+from stillframe.frontend import read_tflite
+
+INT8_HINT = (
+    "give the Keras model instead, or convert with full-integer quantisation (int8 weights and activations)"
+)
+DAMAGED = "convert the model again: the file is damaged"
+SUPPORTED = (
+    "CONV_2D, DEQUANTIZE, FULLY_CONNECTED, MAX_POOL_2D, PRELU, QUANTIZE, RELU, RELU6, RELU_N1_TO_1, "
+    "RESHAPE, SOFTMAX"
+)
+CONV = "m.tflite: layer 'conv' (operator 0, CONV_2D): "
+SHAPE = (6, 7, 3)
+ONES = np.ones((4, 3, 3, 3))
+INT8 = ("INT8", 0.1, 0)
+Case = tuple[Callable[[], bytes], str]
+
+
+def convs(dtype: str, weights: str = "INT8", shape: tuple[int, ...] = (1, *SHAPE), inputs: int = 1) -> bytes:
+    """A convolution between tensors of any type, shape and number."""
+    w = ModelWriter()
+    scale = None if dtype == "FLOAT32" else 0.1
+    xs = [w.tensor(f"net/image{i}", shape, dtype, scale) for i in range(inputs)]
+    k = w.tensor(
+        "net/conv/kernel", (4, 1, 1, 3), weights, None if weights == "FLOAT32" else 0.1, data=np.ones(12)
+    )
+    y = w.tensor("net/conv/out", (*shape[:3], 4), dtype, scale)
+    w.operator("CONV_2D", [xs[0], k], [y], "Conv2DOptions", Padding=1, StrideH=1, StrideW=1)
+    return w.finish(xs, [y])
+
+
+def chain(first: str, second: str = "CONV_2D") -> bytes:
+    """A convolution, ``first``, and another convolution."""
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *SHAPE), *INT8)
+    k = w.tensor("net/a/kernel", (4, 1, 1, 3), "INT8", 0.1, data=np.ones(12))
+    y = w.tensor("net/a/out", (1, 6, 7, 4), *INT8)
+    w.operator("CONV_2D", [x, k], [y], "Conv2DOptions", Padding=1, StrideH=1, StrideW=1)
+    if first == "RESHAPE":
+        z = w.tensor("net/b/out", (1, 7, 6, 4), *INT8)
+        w.operator("RESHAPE", [y], [z], "ReshapeOptions", NewShape=[1, 7, 6, 4])
+    elif first == "SOFTMAX":
+        z = w.tensor("net/b/out", (1, 6, 7, 4), "INT8", 1 / 256, -128)
+        w.operator("SOFTMAX", [y], [z], "SoftmaxOptions", Beta=1.0)
+    else:
+        z = w.tensor("net/b/out", (1, 6, 7, 4), "INT8", 0.2, 5)
+        w.operator("QUANTIZE", [y], [z])
+    k = w.tensor("net/c/kernel", (4, 1, 1, 4), "INT8", 0.1, data=np.ones(16))
+    end = w.tensor("net/c/out", (*w._tensors[z]["shape"][:3], 4), *INT8)
+    w.operator("CONV_2D", [z, k], [end], "Conv2DOptions", Padding=1, StrideH=1, StrideW=1)
+    return w.finish([x], [end])
+
+
+def two_entries() -> bytes:
+    """The input is read as it is and behind a QUANTIZE."""
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *SHAPE), *INT8)
+    q = w.tensor("net/q/out", (1, *SHAPE), "INT8", 0.2, 5)
+    w.operator("QUANTIZE", [x], [q])
+    outs = []
+    for name, source in (("a", x), ("b", q)):
+        k = w.tensor(f"net/{name}/kernel", (4, 1, 1, 3), "INT8", 0.1, data=np.ones(12))
+        outs.append(w.tensor(f"net/{name}/out", (1, 6, 7, 4), *INT8))
+        w.operator("CONV_2D", [source, k], outs[-1:], "Conv2DOptions", Padding=1, StrideH=1, StrideW=1)
+    return w.finish([x], outs)
+
+
+def nothing(outputs_the_input: bool) -> bytes:
+    """No layer for the device, or one beside an output that is the input itself."""
+    if not outputs_the_input:
+        return unary_model("DEQUANTIZE", SHAPE, INT8, ("FLOAT32", None, 0))
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *SHAPE), "FLOAT32")
+    q = w.tensor("net/q/out", (1, *SHAPE), *INT8)
+    y = w.tensor("net/relu/out", (1, *SHAPE), *INT8)
+    w.operator("QUANTIZE", [x], [q])
+    w.operator("RELU", [q], [y])
+    return w.finish([x], [x])
+
+
+def computed_weights() -> bytes:
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *SHAPE), *INT8)
+    k = w.tensor("net/conv/kernel", (4, 1, 1, 3), *INT8)
+    y = w.tensor("net/conv/out", (1, 6, 7, 4), *INT8)
+    w.operator("CONV_2D", [x, k], [y], "Conv2DOptions", Padding=1, StrideH=1, StrideW=1)
+    return w.finish([x], [y])
+
+
+def constant_input() -> bytes:
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *SHAPE), *INT8)
+    c = w.tensor("net/table", (1, 2, 2, 1), "INT8", 0.1, data=np.ones(4))
+    y = w.tensor("net/relu/out", (1, 2, 2, 1), *INT8)
+    w.operator("RELU", [c], [y])
+    return w.finish([x], [y])
+
+
+def pools_of_two_scales() -> bytes:
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *SHAPE), "INT8", 0.5, 3)
+    y = w.tensor("net/pool/out", (1, *SHAPE), "INT8", 0.25, 3)
+    options = {"Padding": 1, "StrideH": 1, "StrideW": 1, "FilterHeight": 1, "FilterWidth": 1}
+    w.operator("MAX_POOL_2D", [x], [y], "Pool2DOptions", **options)
+    return w.finish([x], [y])
+
+
+def small_map() -> bytes:
+    """A VALID convolution of 3 x 3 over a map of 2 rows."""
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, 2, 7, 3), *INT8)
+    k = w.tensor("net/conv/kernel", ONES.shape, "INT8", 0.1, data=ONES)
+    y = w.tensor("net/conv/out", (1, 1, 5, 4), *INT8)
+    w.operator("CONV_2D", [x, k], [y], "Conv2DOptions", Padding=1, StrideH=1, StrideW=1)
+    return w.finish([x], [y])
+
+
+CASES: dict[str, Case] = {
+    "float": (
+        lambda: convs("FLOAT32", "FLOAT32"),
+        f"{CONV}expected int8 in tensor 'net/image0', got float32\n  -> {INT8_HINT}",
+    ),
+    "dynamic range": (
+        lambda: convs("FLOAT32", "INT8"),
+        f"{CONV}expected int8 in tensor 'net/image0', got float32\n  -> {INT8_HINT}",
+    ),
+    "int16": (
+        lambda: convs("INT16"),
+        f"{CONV}expected int8 in tensor 'net/image0', got int16\n  -> {INT8_HINT}",
+    ),
+    "uint8": (
+        lambda: convs("UINT8"),
+        f"{CONV}expected int8 in tensor 'net/image0', got uint8\n  -> {INT8_HINT}",
+    ),
+    "float weights": (
+        lambda: convs("INT8", "FLOAT32"),
+        f"{CONV}expected int8 weights as a constant, got constant float32 4 x 1 x 1 x 3\n  -> {INT8_HINT}",
+    ),
+    "computed weights": (
+        computed_weights,
+        "m.tflite: layer 'conv' (operator 0, CONV_2D): expected int8 weights as a constant, "
+        f"got computed int8 4 x 1 x 1 x 3\n  -> {INT8_HINT}",
+    ),
+    "weights with zero points": (
+        lambda: conv_model(SHAPE, ONES, scales=[0.1] * 4, zero_point=[0, 0, 7, 0]),
+        f"{CONV}expected weights with zero point 0, got 7\n  -> {INT8_HINT}",
+    ),
+    "weight scales along another dimension": (
+        lambda: conv_model(SHAPE, ONES[:3], scales=[0.1] * 3, axis=3),
+        f"{CONV}expected one weight scale, or one for each of 3 output channels, got 3 along dimension 3\n"
+        f"  -> {INT8_HINT}",
+    ),
+    "batch": (
+        lambda: convs("INT8", shape=(2, *SHAPE)),
+        "m.tflite: input 'net/image0': expected a shape with batch 1, got 2 x 6 x 7 x 3\n"
+        "  -> convert the model with a batch of 1",
+    ),
+    "rank": (
+        lambda: unary_model("RELU", (5, 3), INT8, INT8),
+        "m.tflite: layer 'layer' (operator 0, RELU): "
+        "expected frames of height x width x channels, or features alone, got 5 x 3\n"
+        "  -> give the model an input of one of these shapes",
+    ),
+    "two inputs": (
+        lambda: convs("INT8", inputs=2),
+        "m.tflite: expected one input, got 2 ('net/image0', 'net/image1')\n"
+        "  -> split the model, or stack its inputs into the channels of one",
+    ),
+    "operator": (
+        lambda: unary_model("TANH", SHAPE, INT8, INT8),
+        "m.tflite: layer 'layer' (operator 0, TANH): expected a supported operator, got TANH\n"
+        f"  -> replace the layer; supported are {SUPPORTED}",
+    ),
+    "dilation": (
+        lambda: conv_model((9, 9, 3), ONES, padding=SAME, dilation=(2, 1)),
+        f"{CONV}expected dilation 1 x 1, got 2 x 1\n  -> use a larger kernel, or strides, instead of dilation",
+    ),
+    "groups": (
+        lambda: conv_model((6, 7, 6), ONES),
+        f"{CONV}expected a kernel over all 6 input channels, got one over 3 (groups)\n"
+        "  -> use a convolution with groups=1",
+    ),
+    "kernel": (
+        lambda: conv_model((40, 40, 1), np.ones((1, 33, 2, 1))),
+        f"{CONV}expected a kernel of 1 x 1 to 32 x 32, got 33 x 2\n  -> use several smaller kernels",
+    ),
+    "strides": (
+        lambda: conv_model((40, 40, 3), ONES, strides=(1, 33)),
+        f"{CONV}expected strides of 1 to 32, got 1 x 33\n  -> use smaller strides",
+    ),
+    "map smaller than the kernel": (
+        small_map,
+        f"{CONV}expected a map at least as large as the kernel, got 2 x 7 under 3 x 3\n"
+        "  -> give the model a larger input, or pad with SAME",
+    ),
+    "activation": (
+        lambda: conv_model(SHAPE, ONES, activation="TANH"),
+        f"{CONV}expected a fused activation out of NONE, RELU, RELU_N1_TO_1, RELU6, got TANH\n"
+        "  -> use one of these in the layer",
+    ),
+    "biases": (
+        lambda: conv_model(SHAPE, ONES, bias=[1, 2, 3]),
+        f"{CONV}expected 4 biases, got 3\n  -> {DAMAGED}",
+    ),
+    "left shift": (
+        lambda: conv_model(SHAPE, ONES, quantisation=((1.0, 0), (0.001, 0)), scales=0.25),
+        f"{CONV}expected a requantisation that shifts left by at most 7 bits, got 8 in channel 0\n"
+        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
+    ),
+    "overflow": (
+        lambda: conv_model(SHAPE, ONES, bias=[0, 2**31 - 1, 0, 0]),
+        f"{CONV}expected accumulators of at most 32 bits, got up to 2147487157 in channel 1\n"
+        "  -> use fewer input channels or a smaller kernel, or calibrate on frames that exercise the layer",
+    ),
+    "dense features": (
+        lambda: dense_model(SHAPE, np.ones((2, 63)), flatten=False),
+        "m.tflite: layer 'dense' (operator 0, FULLY_CONNECTED): "
+        "expected 126 features (all of the 6 x 7 x 3 map) or 3 (a pixel's), got 63\n"
+        "  -> flatten the whole map before the layer",
+    ),
+    "dense rows": (
+        lambda: dense_model((33, 1, 1), np.ones((2, 33))),
+        "m.tflite: layer 'dense' (operator 1, FULLY_CONNECTED): expected a map of at most 32 rows, got 33\n"
+        "  -> pool, or use a convolution with strides, before the layer",
+    ),
+    "dense left shift": (
+        lambda: dense_model(
+            (3,), np.ones((2, 3)), quantisation=((1.0, 0), (0.001, 0)), flatten=False, scales=1.0
+        ),
+        "m.tflite: layer 'dense' (operator 0, FULLY_CONNECTED): "
+        "expected a requantisation that shifts left by at most 7 bits, got 10 in channel 0\n"
+        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
+    ),
+    "slopes": (
+        lambda: prelu_model(SHAPE, np.ones((6, 7, 3)), (0.1, 0), ((0.1, 0), (0.1, 0))),
+        "m.tflite: layer 'prelu' (operator 0, PRELU): "
+        "expected one slope for each of 3 channels, or one for all, got slopes of 6 x 7 x 3\n"
+        "  -> make the layer with PReLU(shared_axes=[1, 2])",
+    ),
+    "pool window": (
+        lambda: pool_model((40, 40, 1), (2, 33), (1, 1), SAME),
+        "m.tflite: layer 'pool' (operator 0, MAX_POOL_2D): expected a kernel of 1 x 1 to 32 x 32, got 2 x 33\n"
+        "  -> use several smaller kernels",
+    ),
+    "pool scales": (
+        pools_of_two_scales,
+        "m.tflite: layer 'pool' (operator 0, MAX_POOL_2D): "
+        "expected an output quantised as the input, scale 0.5 and zero point 3, got 0.25 and 3\n"
+        "  -> convert the model again with TensorFlow's converter, which keeps them equal",
+    ),
+    "softmax in the middle": (
+        lambda: chain("SOFTMAX"),
+        "m.tflite: layer 'c' (operator 2, CONV_2D): expected an input computed on the device, "
+        "got the result of SOFTMAX (operator 1), which runs on the host\n"
+        "  -> host operators may stand before the first and behind the last device layer only: "
+        "take it out, or end the model there",
+    ),
+    "requantisation in the middle": (
+        lambda: chain("QUANTIZE"),
+        "m.tflite: layer 'c' (operator 2, CONV_2D): expected an input computed on the device, "
+        "got the result of QUANTIZE (operator 1), which runs on the host\n"
+        "  -> host operators may stand before the first and behind the last device layer only: "
+        "take it out, or end the model there",
+    ),
+    "folded map": (
+        lambda: chain("RESHAPE"),
+        "m.tflite: layer 'c' (operator 2, CONV_2D): "
+        "expected the 6 x 7 x 4 map as its producer computes it, got it reshaped to 7 x 6 x 4\n"
+        "  -> take the reshape out of the model, or move it behind the last convolution",
+    ),
+    "two entries": (
+        two_entries,
+        "m.tflite: layer 'b' (operator 2, CONV_2D): "
+        "expected one tensor in which frames arrive on the device, got a second one, 'net/q/out'\n"
+        "  -> let all layers read the model's input behind the same operators",
+    ),
+    "constant input": (
+        constant_input,
+        "m.tflite: layer 'net' (operator 0, RELU): "
+        f"expected an activation as input 'net/table', got a constant (int8)\n  -> {INT8_HINT}",
+    ),
+    "no layer": (
+        lambda: nothing(False),
+        "m.tflite: expected a layer for the device, got none\n"
+        "  -> give a model with at least one convolution, dense or pooling layer",
+    ),
+    "input as output": (
+        lambda: nothing(True),
+        "m.tflite: output 'net/image': expected a result of the device, got the input itself\n"
+        "  -> end the model at a layer that the device computes",
+    ),
+    "softmax scale": (
+        lambda: unary_model("SOFTMAX", SHAPE, INT8, ("INT8", 0.01, -128), "SoftmaxOptions", Beta=1.0),
+        "m.tflite: layer 'layer' (operator 0, SOFTMAX): "
+        "expected an output of scale 0.00390625 and zero point -128, got 0.009999999776482582 and -128\n"
+        "  -> convert the model again with TensorFlow's converter",
+    ),
+    "softmax factor": (
+        lambda: unary_model("SOFTMAX", SHAPE, INT8, ("INT8", 1 / 256, -128), "SoftmaxOptions", Beta=-1.0),
+        "m.tflite: layer 'layer' (operator 0, SOFTMAX): "
+        f"expected beta x scale above 2**-26, got -1.0 x 0.10000000149011612\n  -> {DAMAGED}",
+    ),
+    "quantize type": (
+        lambda: unary_model("QUANTIZE", SHAPE, ("FLOAT32", None, 0), ("INT16", 0.1, 0)),
+        "m.tflite: layer 'layer' (operator 0, QUANTIZE): "
+        f"expected float32, int8 or uint8 to int8 or uint8, got float32 to int16\n  -> {INT8_HINT}",
+    ),
+    "dequantize type": (
+        lambda: unary_model("DEQUANTIZE", SHAPE, ("INT16", 0.1, 0), ("FLOAT32", None, 0)),
+        "m.tflite: layer 'layer' (operator 0, DEQUANTIZE): "
+        f"expected int8 or uint8 to float32, got int16 to float32\n  -> {INT8_HINT}",
+    ),
+    "no scale": (
+        lambda: unary_model("RELU", SHAPE, ("INT8", None, 0), INT8),
+        "m.tflite: layer 'layer' (operator 0, RELU): "
+        f"expected one scale and zero point for tensor 'net/image', got none\n  -> {INT8_HINT}",
+    ),
+    "scale of zero": (
+        lambda: unary_model("RELU", SHAPE, ("INT8", 0.0, 0), INT8),
+        "m.tflite: layer 'layer' (operator 0, RELU): expected a positive scale and a zero point of -128 to 127 "
+        "for tensor 'net/image', got 0.0 and 0\n  -> " + DAMAGED,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_message(case):
+    make, expected = CASES[case]
+    with pytest.raises(StillframeError) as error:
+        read_tflite(make(), "m", "m.tflite")
+    assert str(error.value) == expected
+
+
+def test_resnet8_is_refused_at_its_first_addition():
+    path = Path(__file__).parents[2] / ".." / "shared" / "models" / "resnet8_int8.tflite"
+    if not path.is_file():
+        pytest.skip("the measuring model ResNet8 is not here")
+    with pytest.raises(StillframeError) as error:
+        read_tflite(path.read_bytes(), "resnet8", "resnet8_int8.tflite")
+    assert ", ADD): expected a supported operator, got ADD" in error.value.message
+    assert error.value.message.startswith("resnet8_int8.tflite: layer '")
+    assert error.value.hint == f"replace the layer; supported are {SUPPORTED}"

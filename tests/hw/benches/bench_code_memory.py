@@ -1,0 +1,129 @@
+"""The activation memory on Verilator: who reads when, and what the host sees."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import RisingEdge
+from small_arrays import small_array
+from support import noise, wait
+
+from stillframe.contract import Memory
+from stillframe.sim.vip import parameters, reset, start
+
+HOST_LATENCY = 2
+"""Cycles from a read by the host to its answer."""
+
+
+class Bench:
+    """The memory, all of its ports at rest, and what it holds."""
+
+    def __init__(self, dut: Any, seed: int = 0) -> None:
+        self.config = small_array(parameters()["array"])
+        self.dut, self.rng = dut, random.Random(seed)
+        self.words = [0] * self.config.codes_words
+        for name in ("encoder_en", "encoder_idle", "pool_en", "store_en", "host__w_en", "host__r_en"):
+            getattr(dut, name).value = 0
+
+    async def host_write(self, memory: Memory, row: int, data: int) -> None:
+        dut = self.dut
+        dut.host__memory.value, dut.host__column.value, dut.host__row.value = int(memory), 0, row
+        dut.host__w_data.value, dut.host__w_en.value = data, 1
+        await RisingEdge(dut.clk)
+        dut.host__w_en.value = 0
+
+    async def host_read(self, memory: Memory, row: int) -> list[tuple[int, int]]:
+        """``r_valid`` and ``r_data`` in the cycles after the read."""
+        dut = self.dut
+        dut.host__memory.value, dut.host__column.value, dut.host__row.value = int(memory), 0, row
+        dut.host__r_en.value = 1
+        await RisingEdge(dut.clk)
+        dut.host__r_en.value = 0
+        answers = []
+        for _ in range(4):
+            await RisingEdge(dut.clk)
+            answers.append((int(dut.host__r_valid.value), int(dut.host__r_data.value)))
+        return answers
+
+    async def fill(self) -> None:
+        """Write everything, and something else to another memory's address."""
+        bits = 8 * self.config.drain
+        self.words = [noise(self.rng, bits) for _ in self.words]
+        for row, word in enumerate(self.words):
+            await self.host_write(Memory.CODES, row, word)
+            await self.host_write(Memory.STATE, row, noise(self.rng, bits))
+
+    async def check(self) -> None:
+        """Read everything as the host, and nothing of another memory's."""
+        for row, word in enumerate(self.words):
+            await self.host_check(row, word)
+
+    async def host_check(self, row: int, word: int) -> None:
+        answer = [(int(n == HOST_LATENCY), word if n == HOST_LATENCY else 0) for n in range(1, 5)]
+        assert await self.host_read(Memory.CODES, row) == answer, f"row {row}"
+
+    async def traffic(self, cycles: int) -> None:
+        """Random reads of encoder and pool, and stores elsewhere; each read's data a cycle later."""
+        dut, rng, words = self.dut, self.rng, self.words
+        expected: int | None = None
+        for _ in range(cycles):
+            encoder, pool, free, elsewhere = rng.sample(range(len(words)), 4)
+            # The encoder reads, holds on to what it read, or is idle.
+            reading, idle = rng.choice(((1, 0), (0, 0), (0, 1), (0, 1)))
+            wanted, storing, code = rng.randrange(2), rng.randrange(2), noise(rng, 8 * self.config.drain)
+            dut.encoder_en.value, dut.encoder_idle.value, dut.encoder_address.value = reading, idle, encoder
+            dut.pool_en.value, dut.pool_address.value = wanted, pool
+            address = rng.choice((free, elsewhere, encoder if idle and wanted else free))
+            dut.store_en.value, dut.store_address.value, dut.store_codes.value = storing, address, code
+            await RisingEdge(dut.clk)  # the values are there now; what is read appears after it
+            assert int(dut.pool_grant.value) == idle
+            if expected is not None:
+                assert int(dut.data.value) == expected
+            if reading:
+                expected = words[encoder]
+            elif wanted and idle:
+                expected = words[pool]
+            if storing:
+                words[address] = code
+        dut.encoder_en.value = dut.pool_en.value = dut.store_en.value = 0
+
+
+@cocotb.test()
+async def host(dut: Any) -> None:
+    """The host writes and reads every word; other memories' rows do not concern it."""
+    bench = Bench(dut)
+    await start(dut)
+    await bench.fill()
+    await bench.check()
+    assert await bench.host_read(Memory.STATE, 3) == [(0, 0)] * 4
+
+
+@cocotb.test()
+async def encoder_pool_and_store(dut: Any) -> None:
+    bench = Bench(dut, 1)
+    await start(dut)
+    await bench.fill()
+    await bench.traffic(3000)
+    await bench.check()
+
+
+@cocotb.test()
+async def reset_in_mid_stream(dut: Any) -> None:
+    """A reset drops the answer under way and leaves the words alone."""
+    bench = Bench(dut, 2)
+    await start(dut)
+    await bench.fill()
+    for cycles in range(1, 4):
+        await bench.traffic(20)
+        dut.host__memory.value, dut.host__r_en.value = int(Memory.CODES), 1
+        await RisingEdge(dut.clk)
+        dut.host__r_en.value = 0
+        await reset(dut, cycles=cycles)
+        for _ in range(4):
+            await RisingEdge(dut.clk)
+            assert not int(dut.host__r_valid.value)
+            assert not int(dut.host__r_data.value)
+    await bench.check()
+    await wait(dut, 1)

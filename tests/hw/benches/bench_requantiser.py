@@ -1,0 +1,98 @@
+"""The requantiser on Verilator: random stalls on both sides, resets in mid-stream, new parameters and layers."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import RisingEdge
+from requantise_reference import Channel, Range, random_channel, random_sum, requantise
+
+from stillframe.contract import ArrayConfig
+from stillframe.hw.payloads import sum_word, table_word
+from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, start
+
+ROWS = 32
+Table = list[list[Channel]]
+
+
+class Bench:
+    """The requantiser with its streams, its parameters and its layer."""
+
+    def __init__(self, dut: Any, stall: float, seed: int) -> None:
+        config = ArrayConfig.parse(parameters()["array"])
+        self.dut, self.drain, self.rng = dut, config.drain, random.Random(seed)
+        self.source = StreamSource(dut, "i", sum_word(config), stall, seed)
+        self.sink = StreamSink(dut, "o", table_word(config), stall, seed)
+        self.table: Table = []
+        self.layer = Range()
+        dut.write_en.value = 0
+
+    async def load(self) -> None:
+        """Write new parameters into all rows and choose a new layer."""
+        dut, rng = self.dut, self.rng
+        self.table = [[random_channel(rng) for _ in range(self.drain)] for _ in range(ROWS)]
+        low, high = sorted((rng.randrange(-128, 0), rng.randrange(0, 128)))
+        self.layer = Range(rng.randrange(-128, 128), low, high)
+        dut.layer__requant_zero_point.value = self.layer.zero_point
+        dut.layer__act_min.value = self.layer.act_min
+        dut.layer__act_max.value = self.layer.act_max
+        dut.write_en.value = 1
+        for row, channels in enumerate(self.table):
+            for d, channel in enumerate(channels):
+                for param, value in channel.columns().items():
+                    dut.write_row.value, dut.write_column.value = row, 3 * d + param
+                    dut.write_data.value = value
+                    await RisingEdge(dut.clk)
+        dut.write_en.value = 0
+
+    def words(self, count: int) -> list[dict[str, Any]]:
+        """Random words."""
+        rng = self.rng
+        return [
+            {
+                "z": [random_sum(rng) for _ in range(self.drain)],
+                "row": rng.randrange(ROWS),
+                "offset": rng.randrange(2**16),
+                "valid": rng.randrange(2**self.drain),
+                "last": rng.randrange(2),
+            }
+            for _ in range(count)
+        ]
+
+    def expected(self, word: dict[str, Any]) -> dict[str, Any]:
+        """What is to come out for a word."""
+        pairs = zip(word["z"], self.table[word["row"]], strict=True)
+        codes = [requantise(z, channel, self.layer) for z, channel in pairs]
+        return {"codes": codes} | {name: word[name] for name in ("row", "offset", "valid", "last")}
+
+    async def check(self, words: list[dict[str, Any]]) -> None:
+        """Send words and compare what comes out."""
+        self.source.send(words)
+        for n, (word, came) in enumerate(zip(words, await self.sink.receive(len(words)), strict=True)):
+            assert came == self.expected(word), f"word {n}: {word}"
+
+
+@cocotb.test()
+@cocotb.parametrize(stall=[0.0, 0.2, 0.7])
+async def codes_are_those_of_tflite(dut: Any, stall: float) -> None:
+    bench = Bench(dut, stall, seed=int(10 * stall))
+    await start(dut)
+    for _ in range(2):
+        await bench.load()
+        await bench.check(bench.words(500))
+
+
+@cocotb.test()
+@cocotb.parametrize(stall=[0.0, 0.5])
+async def nothing_old_comes_after_a_reset(dut: Any, stall: float) -> None:
+    bench = Bench(dut, stall, seed=1)
+    await start(dut)
+    await bench.load()
+    for cycles in range(1, 40, 3):
+        bench.source.send(bench.words(60))
+        for _ in range(cycles):
+            await RisingEdge(dut.clk)
+        await reset(dut, bench.source, bench.sink, cycles=1 + cycles % 3)
+        await bench.check(bench.words(30))  # with the same parameters: a reset does not touch them

@@ -1,0 +1,193 @@
+"""FrameReceiver: activation words out of runs."""
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from link_bench import simulate, sink, source
+
+from stillframe.contract import ArrayConfig, Mode
+from stillframe.contract.array import MASK_BITS
+from stillframe.driver.runs import encode_runs
+from stillframe.hw.link.frame import FrameReceiver
+
+CONFIGS = {4: ArrayConfig.parse("1x4"), 2: ArrayConfig.parse("1x16@25F")}
+CONFIGS[1] = ArrayConfig(**CONFIGS[2].as_dict() | {"drain": 1})  # type: ignore[arg-type]
+ZERO_POINT = -11
+
+WordTuple = tuple[int, tuple[int, ...], int, int]
+
+
+def words_of(codes: np.ndarray, pixels: list[tuple[int, int]], drain: int) -> Iterator[WordTuple]:
+    """(offset, codes, valid, last) of each word of the given (y, x)."""
+    _, width, channels = codes.shape
+    words = -(-channels // drain)
+    pitch = -(-width * words * drain // MASK_BITS) * MASK_BITS // drain
+    for y, x in pixels:
+        for w in range(words):
+            part = codes[y, x, w * drain : (w + 1) * drain].tolist()
+            padded = (*part, *[ZERO_POINT] * (drain - len(part)))
+            yield y * pitch + x * words + w, padded, (1 << len(part)) - 1, 0
+
+
+class Bench:
+    """A frame receiver for frames of one shape; ``words`` collects what it gives."""
+
+    def __init__(
+        self,
+        drain: int,
+        shape: tuple[int, int, int],
+        mode: Mode = Mode.DELTA,
+        key: bool = False,
+        stall: float = 0,
+    ) -> None:
+        self.dut = FrameReceiver(CONFIGS[drain])
+        self.rng = random.Random(drain)
+        self.stall = stall
+        self.words: list[WordTuple] = []
+        self._queue: deque[dict[str, int]] = deque()
+        height, width, channels = shape
+        words = -(-channels // drain)
+        self._fields = {
+            "in_channels": channels,
+            "out_width": width,
+            "out_height": height,
+            "out_words": words,
+            "out_pitch": -(-width * words * drain // MASK_BITS) * MASK_BITS // drain,
+            "out_zero_point": ZERO_POINT,
+            "out_mode": int(mode),
+            "key": int(key),
+        }
+
+    async def begin(self, ctx: Any) -> None:
+        for name, value in self._fields.items():
+            ctx.set(getattr(self.dut.layer, name), value)
+        ctx.set(self.dut.progress.begin, 1)
+        await ctx.tick()
+        ctx.set(self.dut.progress.begin, 0)
+
+    async def give(self, ctx: Any, payload: bytes) -> tuple[bool, bool, bool]:
+        """Give a payload; returns complete, truncated, overflow when it has been worked off."""
+        last = len(payload) - 1
+        self._queue.extend({"value": byte, "last": i == last} for i, byte in enumerate(payload))
+        while self._queue or ctx.get(self.dut.i.valid) or not ctx.get(self.dut.progress.idle):
+            await ctx.tick()
+        await ctx.tick()  # for the sink
+        progress = self.dut.progress
+        return tuple(bool(ctx.get(s)) for s in (progress.complete, progress.truncated, progress.overflow))
+
+    def run(self, bench: Any, cycles: int = 100_000) -> None:
+        def convert(word: Any) -> WordTuple:
+            return word.offset, tuple(word.codes), word.valid, word.last
+
+        simulate(
+            self.dut,
+            bench,
+            source(self.dut.i, self._queue, self.rng, self.stall),
+            sink(self.dut.o, self.words, self.rng, self.stall, convert),
+            cycles=cycles,
+        )
+
+
+@pytest.mark.parametrize("stall", [0, 0.5])
+@pytest.mark.parametrize("shape", [(3, 7, 3), (2, 9, 1), (4, 3, 4), (2, 3, 11), (1, 1, 40)])
+@pytest.mark.parametrize("drain", [4, 2, 1])
+def test_words_of_dense_and_changed_frames(drain, shape, stall):
+    rng = np.random.default_rng(drain)
+    b = Bench(drain, shape, stall=stall)
+    height, width, _ = shape
+    everywhere = [(y, x) for y in range(height) for x in range(width)]
+
+    async def bench(ctx: Any) -> None:
+        sent = rng.integers(-128, 128, shape, np.int8)
+        await b.begin(ctx)
+        for payload in encode_runs(sent):
+            assert (await b.give(ctx, payload))[1:] == (False, False)
+        assert b.words == list(words_of(sent, everywhere, drain))
+        for share in (0.1, 0.5, 0.0, 1.0):
+            changed = rng.random(shape[:2]) < share
+            new = np.where(changed[..., np.newaxis], sent ^ 0x55, sent)
+            b.words.clear()
+            await b.begin(ctx)
+            for payload in encode_runs(new, sent):
+                assert await b.give(ctx, payload) == (True, False, False)
+            taken = [p for p in everywhere if changed[p]]
+            got = {word[0]: word for word in b.words}
+            want = {word[0]: word for word in words_of(new, taken, drain)}
+            assert got == got | want
+            assert sorted(got) == [word[0] for word in b.words], "each word once, in raster order"
+            bridged = {word[0]: word for word in words_of(new, everywhere, drain)}
+            assert got == {offset: bridged[offset] for offset in got}
+            sent = new
+
+    b.run(bench)
+
+
+def test_a_byte_and_a_skipped_pixel_take_a_cycle():
+    b = Bench(4, (16, 64, 3))
+
+    async def bench(ctx: Any) -> None:
+        await b.begin(ctx)
+        await b.give(ctx, bytes([0, 200]) + bytes(600) + bytes([250, 10]) + bytes(30))
+
+    b.run(bench, cycles=2 + 600 + 2 + 250 + 30 + 3 * 2 + 10)
+    assert len(b.words) == 210
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "payloads", "complete"),
+    [
+        (Mode.DELTA, True, [bytes([0, 6, 1, 2, 3, 4, 5, 6])], True),
+        (Mode.DELTA, True, [bytes([0, 4, 1, 2, 3, 4]), bytes([0, 2, 5, 6])], True),
+        (Mode.DELTA, True, [bytes([0, 5, 1, 2, 3, 4, 5])], False),
+        (Mode.DELTA, True, [bytes([1, 5, 1, 2, 3, 4, 5])], False),
+        (Mode.DELTA, True, [bytes([0, 5, 1, 2, 3, 4, 5, 1, 0])], False),
+        (Mode.DELTA, False, [bytes([1, 5, 1, 2, 3, 4, 5])], True),
+        (Mode.DELTA, False, [], True),
+        (Mode.DIRECT, False, [bytes([1, 5, 1, 2, 3, 4, 5])], False),
+        (Mode.DENSE, False, [bytes([0, 6, 1, 2, 3, 4, 5, 6])], True),
+    ],
+)
+def test_complete_frames(mode, key, payloads, complete):
+    b = Bench(4, (2, 3, 1), mode, key)
+
+    async def bench(ctx: Any) -> None:
+        await b.begin(ctx)
+        for payload in payloads:
+            assert (await b.give(ctx, payload))[1:] == (False, False)
+        assert ctx.get(b.dut.progress.complete) == complete
+
+    b.run(bench)
+
+
+@pytest.mark.parametrize(
+    ("payload", "words", "truncated", "overflow"),
+    [
+        (bytes([0]), 0, True, False),
+        (bytes([3, 1]), 0, True, False),
+        (bytes([0, 1, 9]), 0, True, False),
+        (bytes([0, 2, 9, 9]), 1, True, False),
+        (bytes([0, 1, 9, 9, 5]), 1, True, False),
+        (bytes([6, 0]), 0, False, False),
+        (bytes([7, 0]), 0, False, True),
+        (bytes([6, 1, 9, 9]), 0, False, True),
+        (bytes([5, 2, 9, 9, 9, 9]), 1, False, True),
+        (bytes([255, 255, 9, 9, 9, 9, 0, 1, 9]), 0, False, True),
+    ],
+)
+def test_runs_that_do_not_fit_are_reported_and_forgotten(payload, words, truncated, overflow):
+    b = Bench(4, (2, 3, 2))
+
+    async def bench(ctx: Any) -> None:
+        await b.begin(ctx)
+        assert (await b.give(ctx, payload))[1:] == (truncated, overflow)
+        assert len(b.words) == words
+        b.words.clear()
+        await b.begin(ctx)
+        assert await b.give(ctx, bytes([1, 1, 5, 6])) == (True, False, False)
+        assert b.words == [(1, (5, 6, ZERO_POINT, ZERO_POINT), 3, 0)]
+
+    b.run(bench)

@@ -1,0 +1,32 @@
+"""What the link and its parts take on an ECP5."""
+
+import pytest
+
+from stillframe.contract import ArrayConfig
+from stillframe.hw.link.commands import CommandProcessor
+from stillframe.hw.link.frame import FrameReceiver
+from stillframe.hw.link.link import Link
+from stillframe.hw.link.receiver import PacketReceiver
+from stillframe.hw.link.sender import PacketSender
+from stillframe.hw.synthesis import utilisation
+
+CONFIG = ArrayConfig.parse("1x16")
+
+
+@pytest.mark.parametrize(
+    ("component", "luts", "block_rams"),
+    [
+        (lambda: Link(CONFIG), 1350, 1),
+        (PacketReceiver, 280, 1),
+        (PacketSender, 280, 0),
+        (lambda: CommandProcessor(CONFIG), 720, 0),
+        (lambda: FrameReceiver(CONFIG), 320, 0),
+    ],
+    ids=["link", "receiver", "sender", "commands", "frame"],
+)
+def test_budget(component, luts, block_rams):
+    used = utilisation(component())
+    assert used.luts <= luts, used
+    assert used.block_rams == block_rams, used
+    assert used.multipliers == 0, used
+    assert used.lut_ram == 0, used

@@ -1,0 +1,71 @@
+"""TFLite's requantisation, number by number: the reference of the requantiser's tests."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from stillframe.contract.memory_map import Param
+
+
+def wrap(value: int) -> int:
+    """``value`` as int32."""
+    return (value + 2**31) % 2**32 - 2**31
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Parameters of a channel (see :class:`~stillframe.contract.memory_map.Param`)."""
+
+    bias: int = 0
+    multiplier: int = 1 << 30
+    right: int = 0
+    left: int = 0
+
+    def columns(self) -> dict[Param, int]:
+        """What the host writes."""
+        shift = self.right | self.left << 8
+        return {Param.BIAS: self.bias % 2**32, Param.MULTIPLIER: self.multiplier, Param.SHIFT: shift}
+
+
+@dataclass(frozen=True)
+class Range:
+    """What the layer adds and clamps to."""
+
+    zero_point: int = 0
+    act_min: int = -128
+    act_max: int = 127
+
+
+def requantise(z: int, channel: Channel, layer: Range) -> int:
+    """The code of an accumulator.
+
+    Step by step as in TFLite: MultiplyByQuantizedMultiplier is SaturatingRoundingDoublingHighMul (whose
+    division truncates towards zero) and RoundingDivideByPOT.
+    """
+    x = wrap(wrap(z + channel.bias) << channel.left)
+    product = x * channel.multiplier
+    nudged = product + ((1 << 30) if product >= 0 else 1 - (1 << 30))
+    high = abs(nudged) >> 31
+    high = high if nudged >= 0 else -high
+    mask = (1 << channel.right) - 1
+    threshold = (mask >> 1) + (high < 0)
+    rounded = (high >> channel.right) + ((high & mask) > threshold)
+    return min(max(rounded + layer.zero_point, layer.act_min), layer.act_max)
+
+
+def random_channel(rng: random.Random) -> Channel:
+    """Parameters as models have them, most giving codes inside the range; some at random altogether."""
+    if rng.random() < 0.8:
+        channel = Channel(rng.randrange(-4000, 4000), rng.randrange(1 << 30, 1 << 31), rng.randrange(3, 13))
+        return channel if rng.random() < 0.9 else replace(channel, right=0, left=rng.randrange(8))
+    left = rng.choice([0, rng.randrange(8)])
+    return Channel(
+        rng.randrange(-(2**31), 2**31), rng.randrange(2**31), 0 if left else rng.randrange(32), left
+    )
+
+
+def random_sum(rng: random.Random) -> int:
+    """An accumulator: small, middling or anything."""
+    reach = rng.choice([200, 20_000, 2**23])
+    return rng.randrange(-reach, reach)

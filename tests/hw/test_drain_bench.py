@@ -1,0 +1,19 @@
+"""The cocotb bench of drain and state update, on Verilator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drain_and_state import DrainAndState
+from small_arrays import small_array
+
+from stillframe.sim.cocotb_runner import run_bench
+
+BENCH = Path(__file__).parent / "benches" / "bench_drain.py"
+
+
+def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
+    array = "1x16"
+    run_bench(DrainAndState(small_array(array)), BENCH, {"array": array})
