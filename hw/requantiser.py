@@ -102,8 +102,8 @@ class RequantiseLane(wiring.Component):
 
         # 6: h = floor(product / 2**14 + 1/2). Rounding h / 2**right half away from zero is adding one half
         # and flooring, for a negative h one less: that one is subtracted here. (Whether the product or h is
-        # negative only differs where h = 0, and there -1 rounds to 0 just as well.) Rounding once instead, the
-        # first half goes on as the bit below h.
+        # negative only differs where h = 0, and there -1 rounds to 0 just as well.) To round once, the first
+        # half goes on as the bit below h instead.
         right = register("right_product", self.right, 5)
         minus = (right != 0) & product[-1]
         step = Signal(signed(2))

@@ -24,8 +24,12 @@ from .vip import PARAMETERS
 LOG_LINES = 200
 """Lines of a failed bench's log that are shown."""
 
-_BUILD = ("--assert", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--no-timing", "--x-initial", "0")
-_BUILD += ("-CFLAGS", "-O1")
+_BUILD = (
+    *("--assert", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--no-timing", "--x-initial", "0"),
+    # cocotb makes every signal public, which doubles the build and halves the speed: only the ports are needed.
+    *("--no-public-flat-rw", "--public-depth", "1"),
+    *("-CFLAGS", "-O1"),
+)
 _TOP = "top"
 
 

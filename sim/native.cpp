@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -168,7 +169,10 @@ API size_t stillframe_run(Design* design, size_t wanted, uint64_t cycles) {
 }
 
 // Whether an assertion of the design has failed; which one has been printed.
-API bool stillframe_failed(const Design* design) { return design->context.gotError(); }
+API bool stillframe_failed(const Design* design) {
+    std::fflush(stdout);
+    return design->context.gotError();
+}
 
 // Take up to `count` received bytes; their number.
 API size_t stillframe_read(Design* design, uint8_t* bytes, size_t count) {

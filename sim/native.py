@@ -118,9 +118,7 @@ class SimTransport(Transport):
     def _run(self, wanted: int, cycles: int) -> int:
         there = int(self._api.stillframe_run(self._open(), wanted, cycles))
         if self._api.stillframe_failed(self._open()):
-            raise InvariantError(
-                f"an assertion of the design failed in cycle {self.cycles}, see the line above"
-            )
+            raise InvariantError(f"an assertion of the design failed in cycle {self.cycles}; it is printed")
         return there
 
     def __enter__(self) -> SimTransport:

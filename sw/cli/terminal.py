@@ -95,6 +95,6 @@ class Terminal:
             text = f"{count} done in {seconds:.1f} s{note}"
             if self._bar:
                 self.console.print(f"[green]\N{CHECK MARK}[/] {escape(self._text)}:{text}", highlight=False)
-            else:
+            elif self._done or seconds >= 1:
                 self.say(text.strip())
         self._text = ""

@@ -59,9 +59,7 @@ def compile_graph(
     thresholds = [by_graph_tensor[tensor] for tensor in network.graph_tensors]
     skip_still = mode not in ("direct", "dense")
     layers = tuple(
-        _layer(
-            network, modes, layer_fields(network, modes, placement, thresholds, skip_still, layer), layer
-        )
+        _layer(network, modes, layer_fields(network, modes, placement, thresholds, skip_still, layer), layer)
         for layer in range(len(network.tensors))
     )
     return Program(
@@ -85,14 +83,14 @@ def _check_layers(network: Network) -> None:
     count = len(network.steps) + 1
     if count > MAX_LAYERS:
         raise StillframeError(
-            f"model {network.graph.name!r}: expected at most {MAX_LAYERS} layers with the input, got {count}",
+            f"model {network.graph.name}: expected at most {MAX_LAYERS} layers with the input, got {count}",
             "take a network with fewer layers; activations directly behind a layer do not count",
         )
     names = [tensor.name for tensor in network.tensors]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise StillframeError(
-            f"model {network.graph.name!r}: expected tensors with names of their own, got {twice!r} twice",
+            f"model {network.graph.name}: expected tensors with names of their own, got {twice!r} twice",
             "give the model's layers different names",
         )
     for step in network.steps:
@@ -128,9 +126,7 @@ def _layer(network: Network, modes: Modes, fields: dict[str, int], layer: int) -
     )
 
 
-def _tensors(
-    network: Network, modes: Modes, placement: Placement, thresholds: list[int]
-) -> list[TensorSpec]:
+def _tensors(network: Network, modes: Modes, placement: Placement, thresholds: list[int]) -> list[TensorSpec]:
     return [
         TensorSpec(
             name=tensor.name,
@@ -163,9 +159,7 @@ def _outputs(network: Network) -> list[OutputSpec]:
     ]
 
 
-def _too_large(
-    network: Network, mode: str, profile: Profile | None, placement: Placement
-) -> StillframeError:
+def _too_large(network: Network, mode: str, profile: Profile | None, placement: Placement) -> StillframeError:
     config = network.config
     short = "; ".join(
         f"at most {use.available} words ({use.available * use.word_bits} bits) of {use.name}, "
@@ -173,7 +167,7 @@ def _too_large(
         f"{use.largest_words} of them for {use.largest}"
         for use in placement.shortages
     )
-    message = f"model {network.graph.name!r} on array {config.name}: expected {short}"
+    message = f"model {network.graph.name} on array {config.name}: expected {short}"
     remedies = _mode_remedy(network, mode, profile)
     remedies += _part_remedy(network, mode, profile)
     if any(use.name not in ("WEIGHTS", "PARAMS", "TABLES") for use in placement.shortages):

@@ -23,7 +23,7 @@ class MemoryUse:
         name: Name of the memory.
         used, available: Words of it.
         word_bits: Bits of a word.
-        largest: The layer or tensor that takes most of it, empty if nothing does.
+        largest: What takes most of it: a layer, a layer's output, the input. Empty where it is not asked.
         largest_words: Words that it takes.
     """
 
@@ -136,9 +136,11 @@ def place(network: Network, modes: Modes) -> Placement:
         else:
             start[name], used = _stack(share)
         top = max(range(len(share)), key=lambda i: share[i])
-        owner = network.tensors[top].name if name in TENSOR_MEMORIES else network.name(top)
-        kind = "tensor" if name in TENSOR_MEMORIES else "layer"
-        uses.append(MemoryUse(name, used, available, bits, f"{kind} {owner!r}", share[top]))
+        # Tensors go by their layers: a converter's names of tensors are long and say little.
+        owner = f"layer {network.name(top)!r}"
+        if name in TENSOR_MEMORIES:
+            owner = f"the output of {owner}" if top else "the input"
+        uses.append(MemoryUse(name, used, available, bits, owner, share[top]))
     return Placement(start, uses)
 
 

@@ -25,7 +25,7 @@ def profile_graph(graph: Graph, codes: Int8, threshold: int = 0) -> Profile:
     """
     if len(codes) < 2:
         raise StillframeError(
-            f"model {graph.name!r}: expected at least 2 frames to count changes in, got {len(codes)}",
+            f"model {graph.name}: expected at least 2 frames to count changes in, got {len(codes)}",
             "calibrate on more frames",
         )
     from stillframe.golden import GoldenModel

@@ -108,9 +108,11 @@ class ArrayConfig:
             + block_rams(self.events_words, 9 * d)
             + block_rams(self.state_words, ACC_BITS * d)
             + block_rams(self.weights_words, 8 * self.total_lanes)
-            + block_rams(self.params_words, 72 * d)
+            + 2 * d * block_rams(self.params_words, 32)  # bias and multiplier, written apart
+            + block_rams(self.params_words, 8 * d)  # shifts
             + d * block_rams(self.tables_words, 32)
             + block_rams(self.masks_words, MASK_BITS)
+            + block_rams(self.rows, 1)
             + block_rams(LAYER_WORDS * MAX_LAYERS, 32)
             + 1  # counters
             + 1  # packet buffer

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stillframe.frontend.quiet import load_tensorflow, quiet
 from stillframe.requirements import needs
 from stillframe.video.value_range import ValueRange
 
@@ -31,12 +32,13 @@ OVERLAP = 0.1
 """Intersection over union from which the weaker of two boxes is dropped."""
 
 
-def build() -> Any:
-    """The Keras model with its pretrained weights: input (1, 48, 60, 3), outputs ``boxes`` and ``faces``.
+def build(height: int = HEIGHT, width: int = WIDTH) -> Any:
+    """The Keras model with its pretrained weights: input (1, height, width, 3), outputs ``boxes`` and ``faces``.
 
     Raises:
         StillframeError: A package is not installed.
     """
+    load_tensorflow()
     with needs("mtcnn"):
         import mtcnn
         from mtcnn.network.pnet import PNet
@@ -46,12 +48,13 @@ def build() -> Any:
         import lz4.frame  # noqa: F401
     import keras
 
-    network = PNet()
-    network.build(input_shape=(None, None, None, 3))
-    network.set_weights(joblib.load(Path(mtcnn.__file__).parent / "assets" / "weights" / "pnet.lz4"))
-    image = keras.Input((HEIGHT, WIDTH, 3), batch_size=1, name="image")
-    boxes, faces = network(image)
-    return keras.Model(image, {"boxes": boxes, "faces": faces}, name="pnet")
+    with quiet():
+        network = PNet()
+        network.build(input_shape=(None, None, None, 3))
+        network.set_weights(joblib.load(Path(mtcnn.__file__).parent / "assets" / "weights" / "pnet.lz4"))
+        image = keras.Input((height, width, 3), batch_size=1, name="image")
+        boxes, faces = network(image)
+        return keras.Model(image, {"boxes": boxes, "faces": faces}, name="pnet")
 
 
 def detect(outputs: Mapping[str, npt.NDArray[np.float32]], height: int, width: int) -> list[Box]:

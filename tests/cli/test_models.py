@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stillframe.contract import StillframeError
-from stillframe.frontend.quiet import load_tensorflow
+from stillframe.frontend.quiet import load_tensorflow, quiet
 from stillframe.run.models import load_model
 from stillframe.run.progress import Silent
 from stillframe.video import ValueRange, open_clip
@@ -26,12 +26,13 @@ class Said(Silent):
 
 @pytest.fixture(scope="module")
 def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Keras model of one convolution, 12 x 16 x 1, with the output ``conv2d`` or so."""
+    """A Keras model of one convolution, 12 x 16 x 1."""
     keras = load_tensorflow().keras
     keras.utils.set_random_seed(3)
     image = keras.Input((12, 16, 1))
     path = tmp_path_factory.mktemp("models") / "grey.keras"
-    keras.Model(image, keras.layers.Conv2D(4, 3, name="only")(image)).save(path)
+    with quiet():
+        keras.Model(image, keras.layers.Conv2D(4, 3, name="only")(image)).save(path)
     return path
 
 
@@ -48,7 +49,7 @@ def test_keras_file_takes_0_to_1(keras_file: Path, small_clip: Path) -> None:
     assert codes.shape == (3, 12, 16, 1)
     tensor = model.graph.tensors[model.graph.input.tensor]
     real = tensor.scale * (codes.astype(float) - tensor.zero_point)
-    assert 0 <= real.min() < 0.1
+    assert 0 <= real.min() < 0.2
     assert 0.9 < real.max() <= 1
 
 
@@ -86,7 +87,8 @@ def test_keras_model_of_open_size(small_clip: Path, tmp_path: Path) -> None:
     keras = load_tensorflow().keras
     image = keras.Input((None, None, 3))
     path = tmp_path / "open.keras"
-    keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(path)
+    with quiet():
+        keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(path)
     with pytest.raises(StillframeError) as caught:
         load_model(str(path), open_clip(str(small_clip)), None, Silent())
     assert str(caught.value) == (

@@ -36,7 +36,7 @@ def test_threshold_out_of_range() -> None:
 def test_too_many_layers() -> None:
     graph = chain((2, 2, 1), *[Layer(Conv, (1, 1), 1)] * 32)
     assert message(graph) == (
-        "model 'chain': expected at most 32 layers with the input, got 33\n"
+        "model chain: expected at most 32 layers with the input, got 33\n"
         "  -> take a network with fewer layers; activations directly behind a layer do not count"
     )
     compile_graph(chain((2, 2, 1), *[Layer(Conv, (1, 1), 1)] * 31), SMALL)
@@ -92,7 +92,7 @@ def test_state_too_small_in_delta_mode() -> None:
     # 48 x 48 pixels of one channel: 2304 words of state for each layer; the array has 2560.
     graph = chain((48, 48, 1), Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1))
     assert message(graph, ROOMY, mode="delta") == (
-        "model 'chain' on array 1x4@25F: expected at most 2560 words (245760 bits) of STATE, "
+        "model chain on array 1x4@25F: expected at most 2560 words (245760 bits) of STATE, "
         "got 4608 words (442368 bits), 2304 of them for layer 'conv1'\n"
         "  -> take --mode auto: it fits with direct mode in layer 'conv1'; "
         "or take a larger part: --array 1x4@85F; or give the model an input of fewer pixels"
@@ -106,7 +106,7 @@ def test_state_too_small_for_a_pinned_output() -> None:
     layers = [Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1)]
     graph = also_output(chain((48, 48, 1), *layers), 1)
     assert message(graph, replace(ROOMY, state_words=2000)) == (
-        "model 'chain' on array 1x4@25F: expected at most 2000 words (192000 bits) of STATE, "
+        "model chain on array 1x4@25F: expected at most 2000 words (192000 bits) of STATE, "
         "got 2304 words (221184 bits), 2304 of them for layer 'conv2'\n"
         "  -> take --mode direct, which keeps no state; or take a larger part: --array 1x4@85F; "
         "or give the model an input of fewer pixels"
@@ -117,20 +117,29 @@ def test_state_too_small_for_a_pinned_output() -> None:
 def test_frames_too_large_for_any_part() -> None:
     graph = chain((200, 400, 2), Layer(Conv, (1, 1), 1, strides=(20, 20)))
     assert message(graph, ArrayConfig.parse("1x16@85F")) == (
-        "model 'chain' on array 1x16@85F: expected at most 24064 words (770048 bits) of CODES, "
-        "got 80240 words (2567680 bits), 80000 of them for tensor 'input'; "
+        "model chain on array 1x16@85F: expected at most 24064 words (770048 bits) of CODES, "
+        "got 80240 words (2567680 bits), 80000 of them for the input; "
         "at most 8192 words (294912 bits) of EVENTS, got 80000 words (2880000 bits), "
-        "80000 of them for tensor 'input'; "
+        "80000 of them for the input; "
         "at most 3072 words (98304 bits) of MASKS, got 10030 words (320960 bits), "
-        "10000 of them for tensor 'input'\n"
+        "10000 of them for the input\n"
         "  -> give the model an input of fewer pixels"
+    )
+
+
+def test_a_tensor_is_named_by_its_layer() -> None:
+    graph = chain((8, 8, 4), Layer(Conv, (1, 1), 8))
+    assert message(graph, replace(SMALL, codes_words=100)) == (
+        "model chain on array 1x4@25F: expected at most 100 words (3200 bits) of CODES, "
+        "got 192 words (6144 bits), 128 of them for the output of layer 'conv1'\n"
+        "  -> take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
     )
 
 
 def test_weights_too_large() -> None:
     # 16 x 16 taps, padded from 1 channel to 4, in 4 passes of 4 lanes: 4096 rows.
     assert message(chain((16, 16, 1), Layer(Conv, (16, 16), 13))) == (
-        "model 'chain' on array 1x4@25F: expected at most 3072 words (98304 bits) of WEIGHTS, "
+        "model chain on array 1x4@25F: expected at most 3072 words (98304 bits) of WEIGHTS, "
         "got 4096 words (131072 bits), 4096 of them for layer 'conv1'\n"
         "  -> take a larger part: --array 1x4@45F; or give the model fewer channels"
     )
@@ -138,7 +147,7 @@ def test_weights_too_large() -> None:
 
 def test_tables_too_large_for_any_part() -> None:
     assert message(chain((1, 1, 128), Layer(PRelu))) == (
-        "model 'chain' on array 1x4@25F: expected at most 512 words (65536 bits) of TABLES, "
+        "model chain on array 1x4@25F: expected at most 512 words (65536 bits) of TABLES, "
         "got 2048 words (262144 bits), 2048 of them for layer 'prelu1'\n"
         "  -> give the model fewer channels"
     )
@@ -165,6 +174,6 @@ def test_names_must_differ() -> None:
     graph = chain((2, 2, 1), Layer(Conv, (1, 1), 1))
     tensors = tuple(replace(tensor, name="same") for tensor in graph.tensors)
     assert message(replace(graph, tensors=tensors)) == (
-        "model 'chain': expected tensors with names of their own, got 'same' twice\n"
+        "model chain: expected tensors with names of their own, got 'same' twice\n"
         "  -> give the model's layers different names"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,6 +117,8 @@ def test_a_word_less_is_too_little(graph: Graph) -> None:
     config = roomy(ARRAY)
     for use in memory_use(compile_graph(graph, config, mode="delta")):
         if use.used:
-            compile_graph(graph, replace(config, **{sizes[use.name]: use.used}), mode="delta")
+            full: dict[str, Any] = {sizes[use.name]: use.used}
+            short: dict[str, Any] = {sizes[use.name]: use.used - 1}
+            compile_graph(graph, replace(config, **full), mode="delta")
             with pytest.raises(StillframeError, match=f"of {use.name}, got {use.used} words"):
-                compile_graph(graph, replace(config, **{sizes[use.name]: use.used - 1}), mode="delta")
+                compile_graph(graph, replace(config, **short), mode="delta")

@@ -75,9 +75,14 @@ class FakeDevice:
     def feed(self, data: bytes) -> bytes:
         """What the device answers to these bytes."""
         answer = b""
-        for byte in data:
-            if self._buffer or byte == SYNC:
-                self._buffer.append(byte)
+        position = 0
+        while position < len(data):
+            if not self._buffer:  # only SYNC begins a packet
+                position = data.find(SYNC, position)
+                if position < 0:
+                    break
+            self._buffer.append(data[position])
+            position += 1
             if len(self._buffer) >= HEADER_BYTES:
                 kind, sequence, length = struct.unpack_from("<BBH", self._buffer, 1)
                 end = HEADER_BYTES + length

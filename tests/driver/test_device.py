@@ -172,7 +172,7 @@ def test_bytes_left_from_before_are_not_taken_for_answers():
     assert device.read(Memory.STATE, 0, 0, 10).tolist() == words
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0005, 0.002, 0.01, 0.03]))
 def test_noisy_link_gives_right_answers_or_errors(seed, rate):
     """Over 300 requests, so that sequence numbers come round."""

@@ -70,6 +70,18 @@ def test_a_file_cut_anywhere_is_refused(model):
         assert message(model[:length]).endswith(DAMAGED), length
 
 
+def test_a_string_that_reaches_over_the_end(model):
+    """The first tensor's name is moved to the end of the file, which cuts it."""
+    old, new = model.index(b"net/image") - 4, len(model)
+    references = range(0, old, 4)
+    place = next(i for i in references if i + int.from_bytes(model[i : i + 4], "little") == old)
+    moved = model[:place] + (new - place).to_bytes(4, "little") + model[place + 4 :]
+    whole = moved + (9).to_bytes(4, "little") + b"net/other"
+    assert parse(whole, "model.tflite").tensors[0].name == "net/other"
+    assert "expected tensor 0 at byte " in message(whole[:-1])
+    assert message(whole[:-1]).endswith(DAMAGED)
+
+
 def test_any_damaged_byte_ends_in_a_graph_or_a_message(model):
     """A changed weight cannot be told from another model; nothing but the one kind of error is raised."""
     rng = np.random.default_rng(1)

@@ -185,7 +185,8 @@ CASES: dict[str, Case] = {
     ),
     "dilation": (
         lambda: conv_model((9, 9, 3), ONES, padding=SAME, dilation=(2, 1)),
-        f"{CONV}expected dilation 1 x 1, got 2 x 1\n  -> use a larger kernel, or strides, instead of dilation",
+        f"{CONV}expected dilation 1 x 1, got 2 x 1\n"
+        "  -> use a larger kernel, or strides, instead of dilation",
     ),
     "groups": (
         lambda: conv_model((6, 7, 6), ONES),
@@ -251,7 +252,8 @@ CASES: dict[str, Case] = {
     ),
     "pool window": (
         lambda: pool_model((40, 40, 1), (2, 33), (1, 1), SAME),
-        "m.tflite: layer 'pool' (operator 0, MAX_POOL_2D): expected a kernel of 1 x 1 to 32 x 32, got 2 x 33\n"
+        "m.tflite: layer 'pool' (operator 0, MAX_POOL_2D): "
+        "expected a kernel of 1 x 1 to 32 x 32, got 2 x 33\n"
         "  -> use several smaller kernels",
     ),
     "pool scales": (
@@ -329,7 +331,8 @@ CASES: dict[str, Case] = {
     ),
     "scale of zero": (
         lambda: unary_model("RELU", SHAPE, ("INT8", 0.0, 0), INT8),
-        "m.tflite: layer 'layer' (operator 0, RELU): expected a positive scale and a zero point of -128 to 127 "
+        "m.tflite: layer 'layer' (operator 0, RELU): "
+        "expected a positive scale and a zero point of -128 to 127 "
         "for tensor 'net/image', got 0.0 and 0\n  -> " + DAMAGED,
     ),
 }

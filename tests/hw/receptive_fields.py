@@ -82,7 +82,7 @@ class Geometry:
                 yield ky, row
 
     def columns(self, x: int) -> tuple[int, int]:
-        """First element of the window at output column ``x``, from the image row's first, and that of a tap at it."""
+        """First element of the window at output column ``x``, and the first of them inside the image."""
         left = (x * self.stride[1] - self.pad[1]) * self.input.pixel
         return left, max(0, left)
 

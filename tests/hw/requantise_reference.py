@@ -30,21 +30,34 @@ class Channel:
 
 @dataclass(frozen=True)
 class Range:
-    """What the layer adds and clamps to."""
+    """How the layer rounds, what it adds and clamps to."""
 
     zero_point: int = 0
     act_min: int = -128
     act_max: int = 127
+    round_once: bool = False
+
+    def fields(self) -> dict[str, int]:
+        """The fields of the layer's descriptor."""
+        return {
+            "requant_zero_point": self.zero_point,
+            "act_min": self.act_min,
+            "act_max": self.act_max,
+            "round_once": int(self.round_once),
+        }
 
 
 def requantise(z: int, channel: Channel, layer: Range) -> int:
     """The code of an accumulator.
 
     Step by step as in TFLite: MultiplyByQuantizedMultiplier is SaturatingRoundingDoublingHighMul (whose
-    division truncates towards zero) and RoundingDivideByPOT.
+    division truncates towards zero) and RoundingDivideByPOT; or all of it is rounded once, halves up.
     """
     x = wrap(wrap(z + channel.bias) << channel.left)
     product = x * channel.multiplier
+    if layer.round_once:
+        rounded = (2 * product + (1 << 31 + channel.right)) >> (32 + channel.right)
+        return min(max(rounded + layer.zero_point, layer.act_min), layer.act_max)
     nudged = product + ((1 << 30) if product >= 0 else 1 - (1 << 30))
     high = abs(nudged) >> 31
     high = high if nudged >= 0 else -high

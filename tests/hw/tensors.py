@@ -68,7 +68,7 @@ class Tensor:
         return [word * self.drain + d < self.channels for d in range(self.drain)]
 
     def borders(self) -> Iterator[tuple[int, int, int]]:
-        """Row, column and channel of the first and last channel of each pixel at a border, corners included."""
+        """Row, column, channel of the first and last channel of each pixel at a border, corners included."""
         for y in range(self.height):
             for x in range(self.width):
                 if y in (0, self.height - 1) or x in (0, self.width - 1):

@@ -46,6 +46,7 @@ class LaneBench:
     async def _bench(self, ctx: SimulatorContext) -> None:
         lane: Any = self.lane
         ctx.set(lane.zero_point, self.layer.zero_point)
+        ctx.set(lane.round_once, self.layer.round_once)
         ctx.set(lane.act_min, self.layer.act_min)
         ctx.set(lane.act_max, self.layer.act_max)
         for cycle in range(len(self.operands) + lane.LATENCY - 1):
@@ -74,7 +75,10 @@ def check(lane: LaneBench, operands: list[Operand], layer: Range) -> None:
 SHIFTS = [(right, 0) for right in range(32)] + [(0, left) for left in range(1, 8)]
 
 
-@pytest.mark.parametrize("layer", [Range(), Range(-128, -128, 127), Range(127, -20, 90), Range(-5, 3, 3)])
+@pytest.mark.parametrize(
+    "layer",
+    [Range(), Range(-128, -128, 127), Range(127, -20, 90), Range(-5, 3, 3), Range(round_once=True)],
+)
 def test_lane_at_the_ends_of_every_operand_and_all_shifts(lane: LaneBench, layer: Range) -> None:
     sums = (-(2**23), -1, 0, 1, 2**23 - 1)
     biases = (-(2**31), -1, 0, 2**31 - 1)  # the outer ones wrap around
@@ -89,6 +93,7 @@ def test_lane_rounds_every_half_away_from_zero(lane: LaneBench) -> None:
     # Multiplying by 1/2 and shifting right meets both roundings' halves again and again.
     operands = [(z, Channel(0, 1 << 30, right)) for z in range(-600, 600) for right in range(5)]
     check(lane, operands, Range(3))
+    check(lane, operands, Range(3, round_once=True))
     halves = [requantise(z, Channel(0, 1 << 30, 1), Range()) for z in (-10, -6, -2, 2, 6, 10)]
     assert halves == [-3, -2, -1, 1, 2, 3]
 
@@ -119,11 +124,15 @@ CODES = st.integers(-128, 127)
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-(2**23), 2**23 - 1) | st.integers(-9999, 9999), CHANNELS), min_size=1),
-    CODES,
-    st.tuples(CODES, CODES),
+    st.builds(
+        lambda zero, ends, once: Range(zero, min(ends), max(ends), once),
+        CODES,
+        st.tuples(CODES, CODES),
+        st.booleans(),
+    ),
 )
-def test_lane_on_anything(lane: LaneBench, operands: list[Operand], zero: int, ends: tuple[int, int]) -> None:
-    check(lane, operands, Range(zero, min(ends), max(ends)))
+def test_lane_on_anything(lane: LaneBench, operands: list[Operand], layer: Range) -> None:
+    check(lane, operands, layer)
 
 
 def parameters(rng: random.Random, drain: int) -> tuple[list[list[Channel]], list[Write]]:
@@ -158,23 +167,15 @@ def expected(word: dict[str, Any], table: list[list[Channel]], layer: Range) -> 
     return {"codes": codes} | {name: word[name] for name in ("row", "offset", "valid", "last")}
 
 
-def fields(layer: Range) -> dict[str, int]:
-    return {
-        "requant_zero_point": layer.zero_point,
-        "act_min": layer.act_min,
-        "act_max": layer.act_max,
-    }
-
-
 @pytest.mark.parametrize("drain", [1, 2, 4])
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])
 def test_words_keep_their_order_and_parameters(drain: int, stall: float) -> None:
     rng = random.Random(f"{drain} {stall}")
-    layer = Range(rng.randrange(-128, 128), -100, 120)
+    layer = Range(rng.randrange(-128, 128), -100, 120, round_once=drain == 1)
     table, writes = parameters(rng, drain)
     sent = words(rng, drain, 150)
     component = Requantiser(replace(CONFIG, drain=drain))
-    run = run_stream(component, sent, layer=fields(layer), writes=writes, stall=stall)
+    run = run_stream(component, sent, layer=layer.fields(), writes=writes, stall=stall)
     assert run.words == [expected(word, table, layer) for word in sent]
 
 
@@ -182,7 +183,7 @@ def test_latency_and_one_word_a_cycle() -> None:
     rng = random.Random(1)
     table, writes = parameters(rng, 2)
     sent = words(rng, 2, 40)
-    run = run_stream(Requantiser(CONFIG), sent, layer=fields(Range()), writes=writes)
+    run = run_stream(Requantiser(CONFIG), sent, layer=Range().fields(), writes=writes)
     assert run.taken == list(range(run.taken[0], run.taken[0] + 40))
     latency = [after - before for before, after in zip(run.taken, run.given, strict=True)]
     assert latency == [Requantiser.LATENCY] * 40

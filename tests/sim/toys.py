@@ -13,7 +13,7 @@ PAIR = data.StructLayout(
 
 
 class Echo(wiring.Component):
-    """Sends each byte that it receives, ``xor`` applied, a cycle later. The byte ``forbidden`` breaks an invariant."""
+    """Sends each byte, ``xor`` applied, a cycle later. The byte ``forbidden`` breaks an invariant."""
 
     rx: stream.Interface
     tx: stream.Interface
@@ -35,7 +35,7 @@ class Echo(wiring.Component):
 
 
 class Table(wiring.Component):
-    """Sends the content of a memory at the address received, then adds 1 to it. Initially the memory holds ``init``."""
+    """Sends the content of a memory at the address received and adds 1 to it. It starts with ``init``."""
 
     rx: stream.Interface
     tx: stream.Interface
@@ -61,7 +61,7 @@ class Table(wiring.Component):
 
 
 class Swap(wiring.Component):
-    """Negates ``left`` and swaps the parts of ``inner`` of a PAIR (modulo their widths). Latency 1, throughput 1.
+    """Negates ``left`` and swaps the parts of ``inner`` of a PAIR, modulo widths. Latency 1, throughput 1.
 
     ``fault`` "changes" lets a waiting payload change, "withdraws" lets it be withdrawn.
     """

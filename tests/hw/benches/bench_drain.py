@@ -1,4 +1,4 @@
-"""Drain and state update on Verilator: passes over pixels, the state from frame to frame, the host's view of it."""
+"""Drain and state update on Verilator: passes over pixels, the state over frames, the host's view of it."""
 
 from __future__ import annotations
 

@@ -49,47 +49,34 @@ class Bench:
         )
 
     async def load(self, tensor: Tensor, base: Base, flags: set[int], events: Events) -> None:
-        """Write flags, masks and values, noise where nothing may look: rows without a flag, elements behind a row."""
-        dut, rng, drain = self.dut, self.rng, self.config.drain
-        pitch = tensor.mask_pitch
-        masks = [0 if y in flags else noise(rng, MASK_BITS) for y in range(tensor.height) for _ in range(pitch)]
+        """Write flags, masks and values, and noise where nothing may look.
+
+        That is rows without a flag, elements behind a row's last, and values of no event.
+        """
+        rng, drain, pitch = self.rng, self.config.drain, tensor.mask_pitch
+        masks = [noise(rng, MASK_BITS) for _ in range(tensor.height * pitch)]
         for y in flags:
-            for element in range(tensor.row, pitch * MASK_BITS):
-                masks[y * pitch + element // MASK_BITS] |= rng.randrange(2) << element % MASK_BITS
+            for element in range(tensor.row):
+                masks[y * pitch + element // MASK_BITS] &= ~(1 << element % MASK_BITS)
         values: dict[int, list[int]] = {}
         for (y, element), value in events.items():
             masks[y * pitch + element // MASK_BITS] |= 1 << element % MASK_BITS
             address = base.events * MASK_BITS // drain + y * tensor.pitch + element // drain
             values.setdefault(address, [noise(rng, 9) for _ in range(drain)])[element % drain] = value & 0x1FF
-        writes = [
-            [(dut.flag_en, dut.flag_row, base.rows + y, dut.flag, int(y in flags)) for y in range(tensor.height)],
-            [(dut.mask_en, dut.mask_address, base.masks + n, dut.mask_bits, m) for n, m in enumerate(masks)],
-            [
-                (dut.event_en, dut.event_address, address, dut.event_values, sum(v << 9 * d for d, v in enumerate(w)))
-                for address, w in values.items()
-            ],
-        ]
-        for n in range(max(map(len, writes))):  # the three memories at the same time
-            for port in writes:
-                enable = port[0][0] if port else None
-                if n < len(port):
-                    _, address, row, data, value = port[n]
-                    address.value, data.value = row, value
-                if enable is not None:
-                    enable.value = int(n < len(port))
-            await RisingEdge(dut.clk)
-        for enable in (dut.flag_en, dut.mask_en, dut.event_en):
-            enable.value = 0
+        flag_rows = {base.rows + y: int(y in flags) for y in range(tensor.height)}
+        await self._write("flag_en", "flag_row", "flag", flag_rows)
+        mask_words = {base.masks + n: bits for n, bits in enumerate(masks)}
+        await self._write("mask_en", "mask_address", "mask_bits", mask_words)
+        words = {address: sum(v << 9 * d for d, v in enumerate(word)) for address, word in values.items()}
+        await self._write("event_en", "event_address", "event_values", words)
 
-    def set_layer(self, geometry: Geometry, base: Base, *, key: bool, evaluate_all: bool, pooling: bool) -> None:
-        set_layer(
-            self.dut,
-            key,
-            op=int(Op.POOL if pooling else Op.MAC),
-            evaluate_all=int(evaluate_all),
-            **geometry.fields(),
-            **base.fields(),
-        )
+    async def _write(self, enable: str, address: str, data: str, content: dict[int, int]) -> None:
+        dut = self.dut
+        getattr(dut, enable).value = int(bool(content))
+        for row, value in content.items():
+            getattr(dut, address).value, getattr(dut, data).value = row, value
+            await RisingEdge(dut.clk)
+        getattr(dut, enable).value = 0
 
     async def begin(self) -> int:
         """Start the walk; the cycle of the start."""
@@ -114,7 +101,9 @@ class Bench:
         dut, base = self.dut, self.base(geometry.input)
         flags = {y for y, _ in events} if flags is None else flags
         await self.load(geometry.input, base, flags, events)
-        self.set_layer(geometry, base, key=key, evaluate_all=evaluate_all, pooling=pooling)
+        op = int(Op.POOL if pooling else Op.MAC)
+        fields = geometry.fields() | base.fields() | {"op": op, "evaluate_all": int(evaluate_all)}
+        set_layer(dut, key, **fields)
         found = find(geometry, base, flags, events, key or evaluate_all, pooling)
         started = await self.begin()
         for _ in range(100_000):
@@ -176,7 +165,7 @@ async def layers(dut: Any, stall: float) -> None:
     """Random geometries: still, some changes, key frames, every output, rows with a flag and no event."""
     bench = Bench(dut, stall)
     await start(dut)
-    for n, geometry in zip(range(12), geometries(bench), strict=False):
+    for n, geometry in zip(range(18), geometries(bench), strict=False):
         events = bench.some_events(geometry) if n % 6 else {}
         flags = {y for y, _ in events} | {y for y in range(geometry.input.height) if bench.rng.random() < 0.2}
         choice = bench.rng.randrange(4)
@@ -212,7 +201,7 @@ async def everything_changes(dut: Any) -> None:
 @cocotb.test()
 @cocotb.parametrize(same=[True, False])
 async def single_changes(dut: Any, same: bool) -> None:
-    """One event in each corner and along each border reaches the outputs whose window holds it, and no other."""
+    """One event in each corner and along each border reaches the outputs whose window holds it, no other."""
     bench = Bench(dut, 0.0, 3)
     await start(dut)
     geometry = small(bench, same=same)
@@ -238,13 +227,13 @@ async def walking_time(dut: Any) -> None:
 
 @cocotb.test()
 async def latency_and_one_event_a_cycle(dut: Any) -> None:
-    """The first event comes as soon as the parts allow, and then one in each cycle, from pass to pass and row to row."""
+    """The first event comes as soon as the parts allow, then one in each cycle, over passes and rows."""
     bench = Bench(dut, 0.0, 5)
     await start(dut)
     geometry = small(bench, 16, same=False)
     found, started = await bench.check(geometry, bench.all_events(geometry.input))
     assert consecutive(bench.events.cycles)
-    # The pixel takes a cycle, then request 0 is taken; its word leaves when the next turns out to have events.
+    # The pixel takes a cycle, then request 0 is taken; its word leaves when the next is known to have events.
     assert found.first_pixel is not None
     first_request = started + found.first_pixel + 2
     assert bench.events.cycles[0] == first_request + MaskFetch.LATENCY + EventScanner.LATENCY

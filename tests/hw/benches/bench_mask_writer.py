@@ -1,4 +1,4 @@
-"""The mask writer on Verilator: masks and row flags of tensors, updates given in full, in part and not at all."""
+"""The mask writer on Verilator: masks and row flags from updates that come in full, in part, not at all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from stillframe.hw.payloads import mask_update
 from stillframe.sim.vip import StreamSource, parameters, reset, start
 
 MASKS, ROWS = 21, 50  # mask word and row flag at which the tensor begins
+UPDATES = ((1, 1, 1), (1, 1, 0), (1, 1, 0.1), (0.2, 0.6, 0.3), (0.6, 0.4, 0.1), (0, 0, 0))
+"""Share of words updated, share of rows that have any, density of events in them."""
 SHAPES = ((3, 5, 6), (4, 20, 9), (5, 8, 4), (1, 1, 40), (6, 3, 1))
 Update = dict[str, int]
 
@@ -63,7 +65,7 @@ class Bench:
         return cycle()
 
     async def check(self, updates: list[Update]) -> int:
-        """Give a tensor's updates and compare what is written; the cycles from ``finish`` until it is closed."""
+        """Give a tensor's updates, compare what is written; the cycles from ``finish`` until it is closed."""
         tensor, pitch = self.tensor, self.tensor.mask_pitch
         set_layer(self.dut, out_pitch=tensor.pitch, out_masks=MASKS, out_rows=ROWS, out_height=tensor.height)
         await self.pulse("start")
@@ -87,7 +89,7 @@ class Bench:
             wanted[element // 32] |= update["bits"] << element % 32
         flags = [int(any(wanted[y * pitch : (y + 1) * pitch])) for y in range(tensor.height)]
         assert self.flags.log == [(ROWS + y, flag) for y, flag in enumerate(flags)]
-        written = dict(self.masks.log)
+        written = {address: bits for address, bits in self.masks.log}  # noqa: C416
         assert list(written) == sorted(written), "mask words in order"
         assert len(written) == len(self.masks.log), "each once"
         assert written.keys() <= {MASKS + n for n in range(len(wanted))}, "inside the tensor"
@@ -106,7 +108,7 @@ async def tensors(dut: Any, shape: tuple[int, int, int], stall: float) -> None:
     """All words, some, whole rows left out, none; every element an event, few, none."""
     bench = Bench(dut, shape, stall)
     await start(dut)
-    for share, rows, density in ((1, 1, 1), (1, 1, 0), (1, 1, 0.1), (0.2, 0.6, 0.3), (0.6, 0.4, 0.1), (0, 0, 0)):
+    for share, rows, density in UPDATES:
         await bench.check(bench.updates(bench.words(share, rows), density))
 
 

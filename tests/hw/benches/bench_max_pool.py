@@ -121,11 +121,11 @@ async def latency_and_one_read_a_cycle(dut: Any) -> None:
     await start(dut)
     geometry = two_by_two(bench)
     await bench.check(geometry, bench.layer(geometry))
-    pixels, words = 4, 3
+    pixels, words, latency = 4, 3, MaxPool.LATENCY
     first = bench.taken.cycles[0]
     taken = [first + n * (1 + pixels * words) for n in range(len(bench.taken.items))]
     assert bench.taken.cycles == taken
-    assert bench.words.cycles == [t + pixels * n + MaxPool.LATENCY for t in taken for n in range(1, words + 1)]
+    assert bench.words.cycles == [t + pixels * n + latency for t in taken for n in range(1, words + 1)]
 
 
 @cocotb.test()

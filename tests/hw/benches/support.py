@@ -43,7 +43,7 @@ def every_cycle(dut: Any, action: Callable[[], None]) -> None:
     cocotb.start_soon(watch())
 
 
-def set_layer(dut: Any, key: bool = False, **fields: int) -> None:
+def set_layer(dut: Any, key: int = 0, **fields: int) -> None:
     """Drive the layer registers; fields left out are 0."""
     assert fields.keys() <= LAYER_FIELDS.keys(), fields.keys() - LAYER_FIELDS.keys()
     values = {name: int(fields.get(name, 0)) for name in LAYER_FIELDS} | {"key": int(key)}

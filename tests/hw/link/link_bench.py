@@ -1,7 +1,7 @@
 """What the link's benches share: stream sources and sinks that stall, and a device around the link.
 
-Everything random comes from ``random.Random(seed)``. Benches that may be left waiting when the simulation ends
-wait by ``ctx.tick()`` only: Amaranth's ``until`` and ``repeat`` complain when they are thrown away.
+Everything random comes from ``random.Random(seed)``. Benches that may be left waiting when the simulation
+ends wait by ``ctx.tick()`` only: Amaranth's ``until`` and ``repeat`` complain when they are thrown away.
 """
 
 from __future__ import annotations

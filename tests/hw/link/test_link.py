@@ -208,7 +208,7 @@ def requests(rng: random.Random, fake: FakeDevice) -> Iterator[tuple[int, bytes]
 
 @pytest.mark.parametrize(
     ("array", "stall", "seed", "count"),
-    [("1x4@25F", 0, 1, 200), ("1x16@25F", 0.3, 2, 120), ("1x16", 0.6, 3, 80)],
+    [("1x4@25F", 0, 1, 150), ("1x16@25F", 0.3, 2, 100), ("1x16", 0.6, 3, 60)],
 )
 def test_link_answers_and_acts_as_the_device_in_plain_python(array, stall, seed, count):
     config = ArrayConfig.parse(array)

@@ -1,0 +1,307 @@
+"""What the parts assert of each other, in Amaranth's simulator: Verilog does not know these assertions.
+
+Each is met by what the part is for, and fails on what it forbids. The smallest parts' timing is here, too.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from amaranth.lib import wiring
+from amaranth.sim import Simulator, SimulatorContext
+from receptive_fields import Base, Geometry, find
+from small_arrays import small_array
+from tensors import MASK_BITS, Tensor
+
+from stillframe.hw.code_memory import CodeMemory
+from stillframe.hw.credits import Credits
+from stillframe.hw.event_finder import EventFinder
+from stillframe.hw.event_scanner import EventScanner
+from stillframe.hw.mask_fetch import MaskFetch
+from stillframe.hw.mask_writer import MaskWriter
+from stillframe.hw.queue import Queue
+from stillframe.hw.state_update import StateUpdate
+
+CONFIG = small_array("1x16@25F")
+Testbench = Callable[[SimulatorContext], Awaitable[None]]
+
+
+def simulate(component: wiring.Component, testbench: Testbench, forbidden: Testbench | None = None) -> None:
+    """Run a testbench; ``forbidden``, run after it, has to violate an assertion of the component."""
+    reached = False
+
+    async def bench(ctx: SimulatorContext) -> None:
+        nonlocal reached
+        await testbench(ctx)
+        reached = True
+        if forbidden is not None:
+            await forbidden(ctx)
+
+    sim = Simulator(component)
+    sim.add_clock(1e-6)
+    sim.add_testbench(bench)
+    if forbidden is None:
+        sim.run()
+    else:
+        with pytest.raises(AssertionError, match="Assertion violated"):
+            sim.run()
+    assert reached, "an assertion was violated by what is allowed"
+
+
+def drive(ctx: SimulatorContext, port: Any, **values: Any) -> None:
+    """Set members of an interface or a component."""
+    for name, value in values.items():
+        ctx.set(getattr(port, name), value)
+
+
+async def stream(
+    ctx: SimulatorContext, i: Any, o: Any, payloads: list[Any], cycles: int = 60
+) -> tuple[list[int], list[int], list[Any]]:
+    """Send payloads, take what comes: the cycles of both and what came."""
+    taken: list[int] = []
+    given: list[int] = []
+    came: list[Any] = []
+    ctx.set(o.ready, 1)
+    for cycle in range(cycles):
+        waiting = len(taken) < len(payloads)
+        ctx.set(i.valid, waiting)
+        if waiting:
+            ctx.set(i.payload, payloads[len(taken)])
+        if ctx.get(i.valid & i.ready):
+            taken.append(cycle)
+        if ctx.get(o.valid & o.ready):
+            given.append(cycle)
+            came.append(ctx.get(o.payload))
+        await ctx.tick()
+    return taken, given, came
+
+
+def test_queue() -> None:
+    queue = Queue(8, 4)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        taken, given, came = await stream(ctx, queue.i, queue.o, list(range(9)))
+        assert came == list(range(9))
+        assert taken == list(range(9))
+        assert given == [cycle + Queue.LATENCY for cycle in taken]
+        assert not ctx.get(queue.busy)
+        rng = random.Random(1)
+        sent: list[int] = []
+        received: list[int] = []
+        for cycle in range(400):  # stalls on both sides
+            stall = (0.2, 0.8)[cycle // 50 % 2]
+            drive(ctx, queue.i, valid=rng.random() < stall, payload=cycle % 256)
+            drive(ctx, queue.o, ready=rng.random() < 1 - stall)
+            assert ctx.get(queue.busy) == (len(sent) != len(received))
+            if ctx.get(queue.i.valid & queue.i.ready):
+                sent.append(cycle % 256)
+            if ctx.get(queue.o.valid & queue.o.ready):
+                received.append(ctx.get(queue.o.payload))
+            await ctx.tick()
+        assert received == sent[: len(received)]
+        assert len(sent) - len(received) <= 5
+
+    simulate(queue, bench)
+
+
+def test_mask_fetch_timing() -> None:
+    fetch = MaskFetch(CONFIG)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, fetch, everything=1)
+        ctx.set(fetch.tags.ready, 1)
+        pixels = [{"empty": 1, "end": 1}] * 5
+        taken, given, _ = await stream(ctx, fetch.i, fetch.words, pixels)
+        assert taken == list(range(5))
+        assert given == [cycle + MaskFetch.LATENCY for cycle in taken]
+        assert not ctx.get(fetch.busy)
+
+    simulate(fetch, bench)
+
+
+def test_scanner_timing() -> None:
+    scanner = EventScanner(CONFIG)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        words = [{"null": 1, "last": 1}] * 3 + [{"bits": 0b111, "last": 1}] * 3
+        taken, given, came = await stream(ctx, scanner.i, scanner.o, words)
+        assert taken == list(range(6))
+        assert given == list(range(EventScanner.LATENCY, EventScanner.LATENCY + 3 + 3 * 3))
+        assert [event.last for event in came] == [1, 1, 1] + [0, 0, 1] * 3
+
+    simulate(scanner, bench)
+
+
+def test_mask_written_while_it_is_fetched_is_caught() -> None:
+    fetch = MaskFetch(CONFIG)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, fetch.i, valid=1, payload={"address": 6, "end": 1})
+        drive(ctx, fetch, mask_en=1, mask_address=5)
+        await ctx.tick()
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        drive(ctx, fetch, mask_address=6)
+        await ctx.tick()
+
+    simulate(fetch, bench, forbidden)
+
+
+def test_value_written_while_it_is_read_is_caught() -> None:
+    scanner = EventScanner(CONFIG)
+    word = {"bits": 1, "block": 3, "last": 1}
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, scanner.o, ready=1)
+        drive(ctx, scanner, event_en=1, event_address=7)
+        await stream(ctx, scanner.i, scanner.o, [word], cycles=20)
+        drive(ctx, scanner, event_address=3 * MASK_BITS // CONFIG.drain)
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        await stream(ctx, scanner.i, scanner.o, [word], cycles=20)
+
+    simulate(scanner, bench, forbidden)
+
+
+def test_updates_with_falling_offsets_are_caught() -> None:
+    writer = MaskWriter(CONFIG)
+    words = MASK_BITS // CONFIG.drain
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, writer.layer, out_pitch=4 * words, out_height=2)
+        drive(ctx, writer, start=1)
+        await ctx.tick()
+        drive(ctx, writer, start=0)
+        for offset in (0, words, 3 * words - 1, 4 * words):
+            drive(ctx, writer.i, valid=1, payload={"offset": offset, "bits": 1})
+            await ctx.tick().until(writer.i.ready)
+        drive(ctx, writer.i, valid=0)
+        drive(ctx, writer, finish=1)
+        await ctx.tick()
+        drive(ctx, writer, finish=0)
+        await ctx.tick().until(~writer.busy)
+        drive(ctx, writer, start=1)
+        await ctx.tick()
+        drive(ctx, writer, start=0)
+        drive(ctx, writer.i, valid=1, payload={"offset": words})
+        await ctx.tick().until(writer.i.ready)
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        drive(ctx, writer.i, payload={"offset": 0})
+        await ctx.tick()
+
+    simulate(writer, bench, forbidden)
+
+
+def test_state_read_while_it_is_written_is_caught() -> None:
+    state = StateUpdate(CONFIG)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, state.layer, use_state=1, state=9)
+        words = [{"offset": n, "z": [n, -n]} for n in range(6)]
+        for n in (1, 2):  # two frames
+            _, given, came = await stream(ctx, state.i, state.o, words, cycles=20)
+            assert given == [cycle + StateUpdate.LATENCY for cycle in range(6)]
+            assert [list(word.z) for word in came] == [[n * z, -n * z] for z in range(6)]
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        await stream(ctx, state.i, state.o, [{"offset": n} for n in (1, 2, 3, 1)], cycles=20)
+
+    simulate(state, bench, forbidden)
+
+
+def test_code_read_while_it_is_stored_is_caught() -> None:
+    codes = CodeMemory(CONFIG)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, codes, store_en=1, store_address=4, store_codes=[-128, 127])
+        drive(ctx, codes, encoder_en=1, encoder_address=3)
+        await ctx.tick()
+        drive(ctx, codes, store_en=0, encoder_address=4)
+        await ctx.tick()
+        assert list(ctx.get(codes.data)) == [-128, 127]
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        drive(ctx, codes, store_en=1)
+        await ctx.tick()
+
+    simulate(codes, bench, forbidden)
+
+
+def test_credits() -> None:
+    """Never more inside than fit, all that fit are let in, and a place comes back in the next cycle."""
+    depth = 3
+    credits = Credits(depth)
+    seen: set[int] = set()
+
+    async def process(ctx: SimulatorContext) -> None:  # drives at the clock edge, as logic would
+        rng, inside = random.Random(2), 0
+        await ctx.tick()
+        for _ in range(300):
+            enter = int(inside < depth and rng.random() < 0.6)
+            leave = int(inside > 0 and rng.random() < 0.5)
+            drive(ctx, credits, enter=enter, leave=leave)
+            *_, room = await ctx.tick().sample(credits.room)
+            assert room == (inside < depth), f"{inside} inside"
+            seen.add(inside)
+            inside += enter - leave
+
+    sim = Simulator(credits)
+    sim.add_clock(1e-6)
+    sim.add_process(process)
+    sim.run_until(320e-6)
+    assert seen == set(range(depth + 1))
+
+
+@pytest.mark.parametrize("does", ["enter", "leave"])
+def test_entering_without_room_and_leaving_nothing_are_caught(does: str) -> None:
+    credits = Credits(1)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, credits, enter=0, leave=0)
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        drive(ctx, credits, **{does: 1})  # right after the reset there is no room yet
+        await ctx.tick()
+
+    simulate(credits, bench, forbidden)
+
+
+def test_a_layer_violates_nothing() -> None:
+    """A small layer in the event finder, with every assertion in it, finds what it should."""
+    finder = EventFinder(CONFIG)
+    source = Tensor(3, 4, 3, CONFIG.drain)
+    geometry = Geometry.make(source, 20, (3, 3), (1, 2), True, CONFIG.total_lanes)
+    base = Base(masks=4, events=2, codes=100, rows=5, weights=50, params=7)
+    element = 2 * source.pixel + 1
+    found = find(geometry, base, {1}, {(1, element): -255}, everything=True, pooling=False)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, finder.layer, op=1, evaluate_all=1, **geometry.fields(), **base.fields())
+        address = base.events * MASK_BITS // CONFIG.drain + source.pitch + element // CONFIG.drain
+        mask = base.masks + source.mask_pitch
+        drive(ctx, finder, flag_en=1, flag_row=base.rows + 1, flag=1)
+        drive(ctx, finder, mask_en=1, mask_address=mask, mask_bits=1 << element)
+        drive(ctx, finder, event_en=1, event_address=address, event_values=[-255] * CONFIG.drain)
+        await ctx.tick()
+        drive(ctx, finder, flag_en=0, mask_en=0, event_en=0, start=1)
+        await ctx.tick()
+        drive(ctx, finder, start=0)
+        ctx.set(finder.events.ready, 1)
+        ctx.set(finder.tags.ready, 1)
+        events, tags = [], []
+        for _ in range(found.walk + 20):
+            if ctx.get(finder.events.valid):
+                event = ctx.get(finder.events.payload)
+                events.append((0 if event.null else event.weight, event.value, event.null, event.last))
+            if ctx.get(finder.tags.valid):
+                tags.append({name: ctx.get(finder.tags.payload)[name] for name in found.tags[0]})
+            await ctx.tick()
+        names = ("weight", "value", "null", "last")
+        assert events == [tuple(event[name] for name in names) for event in found.events]
+        assert tags == found.tags
+
+    simulate(finder, bench)

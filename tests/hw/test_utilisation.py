@@ -1,0 +1,106 @@
+"""Every component alone on an ECP5: multipliers and block RAMs exactly, LUTs within a budget.
+
+Budgets are about a fifth above what the component takes now; a change that breaks one is to be a decision.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from amaranth.lib import wiring
+
+import stillframe.hw
+from stillframe.contract import ArrayConfig
+from stillframe.contract.array import LAYER_WORDS, MASK_BITS, MAX_LAYERS, block_rams
+from stillframe.hw.accelerator import Accelerator
+from stillframe.hw.activation_table import ActivationTable
+from stillframe.hw.code_memory import CodeMemory
+from stillframe.hw.credits import Credits
+from stillframe.hw.delta_encoder import DeltaEncoder
+from stillframe.hw.drain import Drain
+from stillframe.hw.event_finder import EventFinder
+from stillframe.hw.event_scanner import EventScanner
+from stillframe.hw.link.link import Link
+from stillframe.hw.mac_array import MacArray, MacBank
+from stillframe.hw.mask_fetch import MaskFetch
+from stillframe.hw.mask_writer import MaskWriter
+from stillframe.hw.max_pool import MaxPool
+from stillframe.hw.patch_walker import PatchWalker
+from stillframe.hw.payloads import TAG
+from stillframe.hw.queue import Queue
+from stillframe.hw.requantiser import RequantiseLane, Requantiser
+from stillframe.hw.sequencer import Sequencer
+from stillframe.hw.state_update import StateUpdate
+from stillframe.hw.synthesis import utilisation
+
+CONFIG = ArrayConfig.parse("1x16@25F")
+DRAIN = CONFIG.drain
+
+WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes)
+PARAMS = 2 * DRAIN * block_rams(CONFIG.params_words, 32) + block_rams(CONFIG.params_words, 8 * DRAIN)
+TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
+STATE = block_rams(CONFIG.state_words, 24 * DRAIN)
+CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
+EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
+MASKS = block_rams(CONFIG.masks_words, MASK_BITS)
+FLAGS = block_rams(CONFIG.rows, 1)
+LAYERS = block_rams(LAYER_WORDS * MAX_LAYERS, 32)
+COUNTERS = PACKET = 1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a component may take: exactly these multipliers and block RAMs, at most these LUTs."""
+
+    make: Callable[[], wiring.Component]
+    luts: int
+    block_rams: int = 0
+    multipliers: int = 0
+
+
+BUDGETS = {
+    Accelerator: Budget(lambda: Accelerator(CONFIG), 9500, CONFIG.block_rams, CONFIG.total_lanes + 4 * DRAIN),
+    ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
+    CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
+    Credits: Budget(lambda: Credits(8), 20),
+    DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
+    Drain: Budget(lambda: Drain(CONFIG), 530),
+    EventFinder: Budget(lambda: EventFinder(CONFIG), 2250, EVENTS + MASKS + FLAGS),
+    EventScanner: Budget(lambda: EventScanner(CONFIG), 420, EVENTS),
+    Link: Budget(lambda: Link(CONFIG), 1400, PACKET),
+    MacArray: Budget(lambda: MacArray(CONFIG), 950, WEIGHTS, CONFIG.total_lanes),
+    MacBank: Budget(lambda: MacBank(CONFIG), 950, WEIGHTS, CONFIG.total_lanes),
+    MaskFetch: Budget(lambda: MaskFetch(CONFIG), 240, MASKS),
+    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 700),
+    MaxPool: Budget(lambda: MaxPool(CONFIG), 530),
+    PatchWalker: Budget(lambda: PatchWalker(CONFIG), 1680, FLAGS),
+    Queue: Budget(lambda: Queue(TAG, 8), 150),
+    RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
+    Requantiser: Budget(lambda: Requantiser(CONFIG), 1130, PARAMS, 4 * DRAIN),
+    Sequencer: Budget(lambda: Sequencer(CONFIG), 820, LAYERS + COUNTERS),
+    StateUpdate: Budget(lambda: StateUpdate(CONFIG), 630, STATE),
+}
+
+
+@pytest.mark.parametrize("budget", BUDGETS.values(), ids=[kind.__name__ for kind in BUDGETS])
+def test_budget(budget: Budget) -> None:
+    used = utilisation(budget.make())
+    assert used.multipliers == budget.multipliers, used
+    assert used.block_rams == budget.block_rams, used
+    assert used.luts <= budget.luts, used
+
+
+def test_every_component_has_a_budget() -> None:
+    # The link's parts have theirs in tests/hw/link.
+    modules = [
+        importlib.import_module(f"stillframe.hw.{info.name}")
+        for info in pkgutil.iter_modules(stillframe.hw.__path__)
+        if not info.ispkg
+    ]
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    ours = {kind for kind in kinds if kind.__module__.startswith("stillframe.hw")}
+    assert {kind for kind in ours if issubclass(kind, wiring.Component)} == set(BUDGETS)
