@@ -27,7 +27,7 @@ class DeltaEncoder(wiring.Component):
         busy: A word is inside.
     """
 
-    LATENCY = 3
+    LATENCY = 4
 
     codes_address: Signal
     codes_en: Signal
@@ -70,25 +70,26 @@ class DeltaEncoder(wiring.Component):
         zero_point = layer.out_zero_point
 
         advance = Signal()
-        valid = [Signal(name=f"valid_{n}") for n in range(3)]
-        words = [Signal(code_word(config), name=f"word_{n}", reset_less=True) for n in range(3)]
+        valid = [Signal(name=f"valid_{n}") for n in range(self.LATENCY)]
+        words = [Signal(code_word(config), name=f"word_{n}", reset_less=True) for n in range(self.LATENCY)]
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(advance),
             self.codes_address.eq(layer.out_codes + self.i.p.offset),
             self.codes_en.eq(advance & self.i.valid),
-            self.o.valid.eq(valid[2]),
+            self.o.valid.eq(valid[-1]),
             self.busy.eq(Cat(valid).any()),
         ]
         with m.If(advance):
-            m.d.sync += [valid[0].eq(self.i.valid), valid[1].eq(valid[0]), valid[2].eq(valid[1])]
-            m.d.sync += [words[0].eq(self.i.p), words[1].eq(words[0]), words[2].eq(words[1])]
+            m.d.sync += [valid[0].eq(self.i.valid), words[0].eq(self.i.p)]
+            for n in range(1, self.LATENCY):
+                m.d.sync += [valid[n].eq(valid[n - 1]), words[n].eq(words[n - 1])]
 
-        # Stage 2: the code last sent and the difference; stage 3: what is sent. Results are written once, in stage 3's
-        # first cycle, however long the mask has to wait.
+        # Stage 2: the code last sent, in a register since block RAM is late in the cycle; stage 3: the difference;
+        # stage 4: what is sent. Results are written once, in stage 4's first cycle, however long the mask has to wait.
         threshold = Mux(layer.key, 0, layer.threshold)
         fresh = Signal()
-        m.d.sync += fresh.eq(advance & valid[1])
+        m.d.sync += fresh.eq(advance & valid[-2])
         changes = Signal(config.drain)
         with m.If(self.clear):
             m.d.sync += self.changed.eq(0)
@@ -96,32 +97,33 @@ class DeltaEncoder(wiring.Component):
             m.d.sync += self.changed.eq(1)
         m.d.comb += [
             self.store_en.eq(fresh),
-            self.store_address.eq(layer.out_codes + words[2].offset),
+            self.store_address.eq(layer.out_codes + words[-1].offset),
             self.event_en.eq(fresh & layer.out_events),
-            self.event_address.eq(layer.out_events_base + words[2].offset),
-            self.o.p.offset.eq(words[2].offset),
-            self.o.p.last.eq(words[2].last),
+            self.event_address.eq(layer.out_events_base + words[-1].offset),
+            self.o.p.offset.eq(words[-1].offset),
+            self.o.p.last.eq(words[-1].last),
         ]
         for d in range(config.drain):
             before = Signal(signed(8), name=f"before_{d}", reset_less=True)
             difference = Signal(signed(9), name=f"difference_{d}", reset_less=True)
             sent = Signal(name=f"sent_{d}", reset_less=True)
             distance = Signal(9, name=f"distance_{d}")
-            last_sent = Mux(layer.key, zero_point, self.codes_data[d])
+            last_sent = Signal(signed(8), name=f"last_sent_{d}", reset_less=True)
             m.d.comb += distance.eq(Mux(difference < 0, -difference, difference))
-            # ``difference`` belongs to stage 2, ``sent`` and ``value`` to stage 3.
+            # ``before`` and ``difference`` belong to stage 3, ``sent``, ``kept`` and ``delta`` to stage 4.
             kept = Signal(signed(8), name=f"kept_{d}", reset_less=True)
             delta = Signal(signed(9), name=f"delta_{d}", reset_less=True)
             level = Signal(signed(9), name=f"level_{d}")
             with m.If(advance):
                 m.d.sync += [
+                    last_sent.eq(Mux(layer.key, zero_point, self.codes_data[d])),
                     before.eq(last_sent),
-                    difference.eq(words[0].codes[d] - last_sent),
-                    sent.eq(words[1].valid[d] & (distance > threshold)),
+                    difference.eq(words[1].codes[d] - last_sent),
+                    sent.eq(words[2].valid[d] & (distance > threshold)),
                     kept.eq(before),
                     delta.eq(difference),
                 ]
-            code = Mux(sent, words[2].codes[d], kept)
+            code = Mux(sent, words[-1].codes[d], kept)
             m.d.comb += [
                 changes[d].eq(sent),
                 level.eq(code - zero_point),
@@ -132,9 +134,9 @@ class DeltaEncoder(wiring.Component):
                     m.d.comb += [self.o.p.bits[d].eq(sent), self.event_values[d].eq(delta)]
                 with m.Case(Mode.DIRECT):
                     m.d.comb += [
-                        self.o.p.bits[d].eq(words[2].valid[d] & (level != 0)),
+                        self.o.p.bits[d].eq(words[-1].valid[d] & (level != 0)),
                         self.event_values[d].eq(level),
                     ]
                 with m.Default():
-                    m.d.comb += [self.o.p.bits[d].eq(words[2].valid[d]), self.event_values[d].eq(level)]
+                    m.d.comb += [self.o.p.bits[d].eq(words[-1].valid[d]), self.event_values[d].eq(level)]
         return m

@@ -66,7 +66,7 @@ class MaskFetch(wiring.Component):
             write.data.eq(self.mask_bits),
             write.en.eq(self.mask_en),
             read.addr.eq(self.i.p.address),
-            read.en.eq(advance),
+            read.en.eq(advance & ~self.i.p.empty),
             self.i.ready.eq(advance),
             Assert(~(write.en & read.en & self.i.valid & (write.addr == read.addr))),
         ]

@@ -46,10 +46,25 @@ PARTS = {p.name: p for p in (Part("25F", 56, 28), Part("45F", 108, 72), Part("85
 """Lattice LFE5U parts by the short name used in ``BxL@PART``."""
 
 
-def block_rams(depth: int, width: int) -> int:
-    """Blocks that an ECP5 needs for a memory of ``depth`` words of ``width`` bits (DP16KD)."""
-    modes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-    return min(math.ceil(depth / rows) * math.ceil(width / bits) for rows, bits in modes)
+_MODES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+
+
+def block_rams(depth: int, width: int, granules: int = 1) -> int:
+    """Blocks (DP16KD) that Yosys takes on an ECP5 for a memory of ``depth`` words of ``width`` bits.
+
+    ``granules`` of a word can be written apart; each of them takes whole lanes of 9 bits. Of a block's shapes Yosys chooses by
+    the blocks and the multiplexers behind them together: so deep memories may take more blocks than they need.
+    """
+    if not depth:
+        return 0
+
+    def shape(rows: int, bits: int) -> tuple[float, int]:
+        deep = math.ceil(depth / rows)
+        lanes = granules * math.ceil(width / granules / 9)
+        across = math.ceil(9 * lanes / bits) if bits >= 9 else math.ceil(width / bits)
+        return 64 * deep * across + width * (deep - 1) / 2, deep * across
+
+    return min(shape(rows, bits) for rows, bits in _MODES)[1]
 
 
 @dataclass(frozen=True)
@@ -106,10 +121,10 @@ class ArrayConfig:
         return (
             block_rams(self.codes_words, 8 * d)
             + block_rams(self.events_words, 9 * d)
-            + block_rams(self.state_words, ACC_BITS * d)
-            + block_rams(self.weights_words, 8 * self.total_lanes)
-            + 2 * d * block_rams(self.params_words, 32)  # bias and multiplier, written apart
-            + block_rams(self.params_words, 8 * d)  # shifts
+            + block_rams(self.state_words, ACC_BITS * d, d)
+            + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
+            + 2 * block_rams(self.params_words, 32 * d, d)  # bias and multiplier
+            + block_rams(self.params_words, 8 * d, d)  # shifts
             + d * block_rams(self.tables_words, 32)
             + block_rams(self.masks_words, MASK_BITS)
             + block_rams(self.rows, 1)
@@ -174,17 +189,19 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
         codes_words=(blocks * 23 // 100) * elements // drain,
         events_words=(blocks * 8 // 100) * elements // drain,
         state_words=0,
-        weights_words=max(1, blocks * 12 // 100 // weight_blocks) * 512,
+        weights_words=max(1, blocks // 10 // weight_blocks) * 512,
         params_words=512,
         tables_words=512 if blocks < 100 else 1024,
         masks_words=math.ceil(blocks * 23 / 800) * 512,
         rows=1024,
     )
-    state_blocks = blocks - without_state.block_rams - 1
-    if state_blocks < 3:
+    state_blocks = blocks - without_state.block_rams
+    depths = range(512, 1 << 16, 512)
+    fitting = [n for n in depths if block_rams(n, ACC_BITS * drain, drain) <= state_blocks]
+    if not fitting:
         raise StillframeError(
             f"array {text!r}: expected at most {blocks} block RAMs on an LFE5U-{part.name}, "
             f"got {without_state.block_rams} before any state memory",
             "choose fewer lanes or a larger part",
         )
-    return replace(without_state, state_words=state_blocks // 3 * elements // drain)
+    return replace(without_state, state_words=max(fitting))

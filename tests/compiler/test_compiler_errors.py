@@ -84,7 +84,7 @@ def test_sum_with_bias_too_large() -> None:
     )
 
 
-ROOMY = replace(SMALL, codes_words=8192, events_words=8192, masks_words=2048)
+ROOMY = replace(SMALL, codes_words=8192, events_words=8192, masks_words=2048, state_words=2560)
 """SMALL with room for all but state and constants."""
 
 

@@ -266,8 +266,14 @@ def test_no_sequence_of_faults_gives_a_wrong_answer(faults, seed):
 
     link.to_device, link.to_host = fault(False), fault(True)
     for frame in frames(rng, 5, session.program):
-        result = session.run(frame)
+        try:
+            result = session.run(frame)
+        except LinkError:
+            assert len(faults) > 3, "a few faults are no reason to give a frame up"
+            continue
         np.testing.assert_array_equal(result.outputs["sum"], expected(frame))
+    planned.clear()
+    np.testing.assert_array_equal(session.run(frame).outputs["sum"], expected(frame))
 
 
 def test_zero_point_pads_what_is_no_channel():
