@@ -139,7 +139,7 @@ def test_a_tensor_is_named_by_its_layer() -> None:
 def test_weights_too_large() -> None:
     # 16 x 16 taps, padded from 1 channel to 4, in 4 passes of 4 lanes: 4096 rows.
     assert message(chain((16, 16, 1), Layer(Conv, (16, 16), 13))) == (
-        "model chain on array 1x4@25F: expected at most 3072 words (98304 bits) of WEIGHTS, "
+        "model chain on array 1x4@25F: expected at most 2560 words (81920 bits) of WEIGHTS, "
         "got 4096 words (131072 bits), 4096 of them for layer 'conv1'\n"
         "  -> take a larger part: --array 1x4@45F; or give the model fewer channels"
     )
