@@ -34,18 +34,18 @@ TAG_DEPTH = 8
 """Pixels that may be under way between the event finder and the drain."""
 
 UPDATE_DEPTH = 32
-"""Words that may be between the drain and the writer; at most some 25 are, unless the writer has to catch up."""
+"""Words that may be between the drain and the writer; some 25 are, unless the writer has to catch up."""
 
 
 class Accelerator(wiring.Component):
     """Speaks the packets of :mod:`stillframe.contract.packets` on two byte streams and runs a loaded program.
 
-    The path of a MAC layer: ``finder`` -> ``array`` -> ``drain`` -> ``state`` -> ``requantiser`` -> ``table`` -> ``encoder``
-    -> ``writer``, and back into the finder's memories for the next layer. A POOL layer goes from the finder's tags over
-    ``pool`` to the table; the link's words go straight to the encoder.
+    The path of a MAC layer: ``finder`` -> ``array`` -> ``drain`` -> ``state`` -> ``requantiser`` ->
+    ``table`` -> ``encoder`` -> ``writer``, and back into the finder's memories for the next layer. A POOL
+    layer goes from the finder's tags over ``pool`` to the table; the link's words go straight to the encoder.
 
-    From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for it. A chain
-    of ready signals through all of these stages would set the clock.
+    From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
+    it. A chain of ready signals through all of these stages would set the clock.
     """
 
     rx: stream.Interface

@@ -8,9 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 
 class Credits(wiring.Component):
-    """Counts what is inside a pipeline whose end holds ``depth`` words, so that its stages need no backpressure.
+    """Counts the words in a pipeline whose end holds ``depth``, so that its stages need no backpressure.
 
-    ``room`` is high while another word may ``enter``; a word that has left the end gives its place back a cycle later.
+    ``room`` is high while another word may ``enter``; a word that has left the end gives its place back a
+    cycle later.
     """
 
     enter: Signal

@@ -14,13 +14,15 @@ from .signatures import LayerSignature, code_word
 
 
 class DeltaEncoder(wiring.Component):
-    """Compares a word of codes with the codes last sent and gives its events (docs/architecture.md, The delta encoder).
+    """Compares a word of codes with the codes last sent and gives its events.
+
+    The rule stands in docs/architecture.md, The delta encoder.
 
     Latency ``LATENCY`` cycles from a word to its mask, throughput one word a cycle.
 
     Ports:
-        codes_address, codes_en, codes_data: Reads the codes last sent; data is taken in the next cycle and must hold
-            as long as ``codes_en`` stays low.
+        codes_address, codes_en, codes_data: Reads the codes last sent; data is taken in the next cycle and
+            must hold as long as ``codes_en`` stays low.
         store_en, store_address, store_codes: Writes the codes sent (CODES).
         event_en, event_address, event_values: Writes the event values (EVENTS).
         clear: Pulse before a layer; ``changed``: an element was sent since then.
@@ -85,8 +87,9 @@ class DeltaEncoder(wiring.Component):
             for n in range(1, self.LATENCY):
                 m.d.sync += [valid[n].eq(valid[n - 1]), words[n].eq(words[n - 1])]
 
-        # Stage 2: the code last sent, in a register since block RAM is late in the cycle; stage 3: the difference;
-        # stage 4: what is sent. Results are written once, in stage 4's first cycle, however long the mask has to wait.
+        # Stage 2: the code last sent, in a register since block RAM is late in the cycle; stage 3: the
+        # difference; stage 4: what is sent. Results are written once, in stage 4's first cycle, however long
+        # the mask has to wait.
         threshold = Mux(layer.key, 0, layer.threshold)
         fresh = Signal()
         m.d.sync += fresh.eq(advance & valid[-2])

@@ -13,10 +13,10 @@ from .signatures import LayerSignature
 
 
 class Drain(wiring.Component):
-    """Takes sums and their tag, gives ``group_words`` words (``last_words`` after the last pass over a pixel).
+    """Takes sums and their tag, gives ``group_words`` words, or ``last_words`` after a pixel's last pass.
 
-    The sums are held here, so the array goes on with the next pixel meanwhile. Latency ``LATENCY`` cycle, throughput one
-    word a cycle without a gap between pixels.
+    The sums are held here, so the array goes on with the next pixel meanwhile. Latency ``LATENCY`` cycle,
+    throughput one word a cycle without a gap between pixels.
     """
 
     LATENCY = 1

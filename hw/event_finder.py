@@ -19,7 +19,8 @@ from .signatures import LayerSignature
 class EventFinder(wiring.Component):
     """Walker, mask fetch and scanner in a row. For a POOL layer only tags come.
 
-    Each tag stands for one pass over one output pixel; in a MAC layer the events up to one with ``last`` belong to it.
+    Each tag stands for one pass over one output pixel; in a MAC layer the events up to one with ``last``
+    belong to it.
     Throughput: one event a cycle as long as the walker finds them (see :class:`PatchWalker`).
 
     Ports:

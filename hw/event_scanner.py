@@ -17,7 +17,7 @@ QUEUE_DEPTH = 16
 
 
 def _several(bits: Value) -> tuple[Value, Value]:
-    """Whether any of ``bits`` is set, and whether more than one is: a tree, since the answer steers the queue."""
+    """Whether any of ``bits`` is set, and whether more than one is: a tree, since it steers the queue."""
     if len(bits) == 1:
         return bits[0], Const(0, 1)
     low, high = _several(bits[: len(bits) // 2]), _several(bits[len(bits) // 2 :])

@@ -13,7 +13,9 @@ from .payloads import EVENT, sums
 
 
 class MacBank(wiring.Component):
-    """Bank ``number``: ``lanes`` multipliers, their weights and their accumulators; one event a cycle while ``advance``.
+    """Bank ``number``: ``lanes`` multipliers, their weights, their accumulators.
+
+    Takes one event a cycle while ``advance``.
 
     Latency: an event's product is in the accumulators 4 cycles after it was given.
 

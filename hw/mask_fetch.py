@@ -15,9 +15,10 @@ from .payloads import EVENT_WORD, MASK_REQUEST, TAG
 class MaskFetch(wiring.Component):
     """Turns mask requests into words of events, and each pixel with an event into a tag.
 
-    A word without events is dropped. The last word of a pixel carries ``last``, so one word is held back until it is
-    known whether another follows. A pixel without any event is dropped too, or with ``everything`` gives a null word,
-    whose only purpose is ``last``. For each ``last`` there is one tag, offered in the same cycle.
+    A word without events is dropped. The last word of a pixel carries ``last``, so one word is held back
+    until it is known whether another follows. A pixel without any event is dropped too, or with
+    ``everything`` gives a null word, whose only purpose is ``last``. For each ``last`` there is one tag,
+    offered in the same cycle.
 
     Latency ``LATENCY`` cycles from a pixel's last request to its last word, throughput one request a cycle.
 

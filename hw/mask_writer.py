@@ -15,9 +15,10 @@ from .signatures import LayerSignature
 class MaskWriter(wiring.Component):
     """Writes each mask word once, rows in order, and one flag for each row of the tensor.
 
-    Updates come with rising offsets; those that never come have no events. Of a row with events every word is written;
-    of a row without, only the words (all 0) before its last update, and its flag is cleared. Throughput: one update a cycle
-    within a row; at most a cycle more for each row and for each mask word left out.
+    Updates come with rising offsets; those that never come have no events. Of a row with events every word
+    is written; of a row without, only the words (all 0) before its last update, and its flag is cleared.
+    Throughput: one update a cycle within a row; at most a cycle more for each row and for each mask word
+    left out.
 
     Ports:
         start: Pulse, before the tensor's first update; finish: pulse, after its last one was taken.

@@ -17,11 +17,11 @@ _IN_FLIGHT = 3  # reads whose data has not reached the output queue
 
 
 class MaxPool(wiring.Component):
-    """For each tag, the words of one output pixel: each the maximum over the window's pixels inside the image.
+    """For each tag, the words of one output pixel: maxima over the window's pixels inside the image.
 
-    One activation word is read a cycle that ``read_grant`` allows, so an output word takes as many cycles as its window
-    has pixels, and a tag one more. ``read_data`` is expected in the cycle after a granted read. Latency ``LATENCY`` cycles
-    from the read of a window's last pixel to its word.
+    One activation word is read a cycle that ``read_grant`` allows, so an output word takes as many cycles as
+    its window has pixels, and a tag one more. ``read_data`` is expected in the cycle after a granted read.
+    Latency ``LATENCY`` cycles from the read of a window's last pixel to its word.
     """
 
     LATENCY = 4
@@ -100,7 +100,7 @@ class MaxPool(wiring.Component):
                 row_address.eq(self.tags.p.source),
             ]
 
-        # Room in the output queue is reserved when a window's last word is read, so the data path never stalls.
+        # Room in the output queue is reserved when a window's last word is read: the data never waits.
         m.submodules.output = output = Queue(table_word(config), _OUTPUT_DEPTH)
         wiring.connect(m, output.o, wiring.flipped(self.o))
         reserved = Signal(range(_OUTPUT_DEPTH + _IN_FLIGHT + 1))

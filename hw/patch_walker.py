@@ -16,12 +16,13 @@ from .signatures import LayerSignature
 class PatchWalker(wiring.Component):
     """Turns a layer's geometry into requests for mask words, pixel by pixel in raster order.
 
-    An output row none of whose kernel rows has a row flag is left out, unless every output is wanted. Of the others,
-    each pixel and each pass over it gives the mask words of its kernel rows inside the image; the last request of a
-    pass has ``end`` set. Kernel rows without a row flag are passed over.
+    An output row none of whose kernel rows has a row flag is left out, unless every output is wanted. Of the
+    others, each pixel and each pass over it gives the mask words of its kernel rows inside the image; the
+    last request of a pass has ``end`` set. Kernel rows without a row flag are passed over.
 
-    Throughput: one request a cycle, and one cycle more for each pixel and each kernel row without a flag that is not the
-    kernel's last. An output row takes ``kernel_rows + stride_rows + 5`` cycles more (the last one ``kernel_rows + 4``); that
+    Throughput: one request a cycle, and one cycle more for each pixel and each kernel row without a flag
+    that is not the kernel's last. An output row takes ``kernel_rows + stride_rows + 5`` cycles more (the
+    last one ``kernel_rows + 4``); that
     is all an output row left out costs. The first row begins ``pad_rows + 1`` cycles after ``start``.
 
     Ports:

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import COUNTER_WORDS, LAYER_WORDS, MAX_LAYERS, ArrayConfig
-from stillframe.contract.layer import FIELD_WORDS, LAYER_FIELDS, Op
+from stillframe.contract.layer import FIELD_WORDS, LAYER_FIELDS
 from stillframe.contract.memory_map import Counter
 from stillframe.contract.memory_map import Memory as Region
 
@@ -18,12 +18,14 @@ from .signatures import FrameControl, HostBus, LayerSignature
 class Sequencer(wiring.Component):
     """The layer program, its counters and its order.
 
-    A layer costs ``FIELD_WORDS + 8`` cycles around its work; one skipped because its input did not change costs no more.
+    A layer costs ``FIELD_WORDS + 8`` cycles around its work; one skipped because its input did not change
+    costs no more.
 
     Ports:
         layer: The descriptor of the layer being run.
         start: Pulse, the layer's work begins.
-        finder_busy: The event finder is at work; tag_taken: it gave a tag; retired: the last word of a tag went through.
+        finder_busy: The event finder is at work; tag_taken: it gave a tag; retired: the last word of a tag
+        went through.
         encoder_busy, encoder_changed: Of the delta encoder; word_encoded: it took a word.
         finish: Pulse, the mask writer shall close the tensor; writer_busy: it does.
         event_taken, event_final: The array took an event (not a null one), of the last pass over its pixel.
@@ -90,7 +92,9 @@ class Sequencer(wiring.Component):
         m.d.comb += layer.key.eq(key)
 
         # Counters of this layer, and the frame's cycles.
-        cycles, issued, skipped, events = (Signal(32, name=n) for n in ("cycles", "issued", "skipped", "events"))
+        cycles, issued, skipped, events = (
+            Signal(32, name=n) for n in ("cycles", "issued", "skipped", "events")
+        )
         counting = Signal()
         lanes = Signal(7)
         m.d.comb += lanes.eq(Mux(self.event_final, layer.last_lanes, config.total_lanes))
@@ -165,22 +169,19 @@ class Sequencer(wiring.Component):
             with m.State("START"):  # the finder's busy rises
                 m.next = "WORK"
 
-            with m.State("WORK"):
-                with m.If(~self.finder_busy & (in_flight == 0) & ~self.tag_taken):
-                    m.next = "FINISH"
+            with m.State("WORK"), m.If(~self.finder_busy & (in_flight == 0) & ~self.tag_taken):
+                m.next = "FINISH"
 
-            with m.State("FINISH"):
-                with m.If(~self.encoder_busy):
-                    m.d.comb += self.finish.eq(1)
-                    m.next = "CLOSE"
+            with m.State("FINISH"), m.If(~self.encoder_busy):
+                m.d.comb += self.finish.eq(1)
+                m.next = "CLOSE"
 
             with m.State("CLOSE"):
                 m.d.sync += changed.bit_select(number, 1).eq(key | self.encoder_changed)
                 m.next = "CLOSING"
 
-            with m.State("CLOSING"):
-                with m.If(~self.writer_busy):
-                    m.next = "COUNT"
+            with m.State("CLOSING"), m.If(~self.writer_busy):
+                m.next = "COUNT"
 
             with m.State("COUNT"):
                 values = {

@@ -25,8 +25,8 @@ class LayerSignature(wiring.Signature):
 class HostBus(wiring.Signature):
     """The host's way to the memories, used only while no layer runs.
 
-    ``w_en`` and ``r_en`` are pulses of one cycle, never both. A read's answer comes with ``r_valid``, some cycles
-    later; until then the host starts nothing. ``memory``, ``column`` and ``row`` are those of
+    ``w_en`` and ``r_en`` are pulses of one cycle, never both. A read's answer comes with ``r_valid``, some
+    cycles later; until then the host starts nothing. ``memory``, ``column`` and ``row`` are those of
     :mod:`stillframe.contract.memory_map`.
     """
 
@@ -48,10 +48,11 @@ class HostBus(wiring.Signature):
 class FrameControl(wiring.Signature):
     """From the link to the sequencer: begin a frame, run it.
 
-    ``begin`` (with ``key``) is a pulse; the sequencer then loads layer 0 and raises ``accepting`` while the encoder may
-    be given words. ``run`` is a pulse that says no more words will come; ``done`` is a pulse when the last layer is
-    through, with ``cycles``, the sum over the layers. ``busy`` is high from ``begin`` until ``accepting`` and from
-    ``run`` until ``done``. ``begin`` while accepting drops the frame begun before and begins anew.
+    ``begin`` (with ``key``) is a pulse; the sequencer then loads layer 0 and raises ``accepting`` while the
+    encoder may be given words. ``run`` is a pulse that says no more words will come; ``done`` is a pulse
+    when the last layer is through, with ``cycles``, the sum over the layers. ``busy`` is high from ``begin``
+    until ``accepting`` and from ``run`` until ``done``. ``begin`` while accepting drops the frame begun
+    before and begins anew.
     """
 
     def __init__(self) -> None:
@@ -71,8 +72,8 @@ class FrameControl(wiring.Signature):
 def code_word(config: ArrayConfig) -> data.StructLayout:
     """A word of new codes on its way to the delta encoder.
 
-    ``offset`` is the word's offset in its tensor; ``valid`` marks elements that are channels, not padding; ``last``
-    is set on the last word of what one walker tag stands for (always 0 from the link).
+    ``offset`` is the word's offset in its tensor; ``valid`` marks elements that are channels, not padding;
+    ``last`` is set on the last word of what one walker tag stands for (always 0 from the link).
     """
     return data.StructLayout(
         {

@@ -17,8 +17,10 @@ from .signatures import HostBus, LayerSignature
 class StateUpdate(wiring.Component):
     """Adds the stored accumulators to a word of sums and keeps the result (brief, section 2: Z).
 
-    With ``use_state`` in a key frame the sums are kept as they are; without it nothing is added or kept. Sums wrap
-    at 24 bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles, throughput one word a cycle.
+    With ``use_state`` in a key frame the sums are kept as they are; without it nothing is added or kept.
+    Sums wrap
+    at 24 bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles, throughput one
+    word a cycle.
 
     ``host`` reads and writes the state while no layer runs.
     """
@@ -89,7 +91,10 @@ class StateUpdate(wiring.Component):
         with m.If(host.w_en & mine):
             m.d.comb += write.addr.eq(host.row)
             for d in range(config.drain):
-                m.d.comb += [write.data[d].eq(host.w_data[:ACC_BITS].as_signed()), write.en[d].eq(host.column == d)]
+                m.d.comb += [
+                    write.data[d].eq(host.w_data[:ACC_BITS].as_signed()),
+                    write.en[d].eq(host.column == d),
+                ]
         with m.If(host.r_en & mine):
             m.d.comb += [read.addr.eq(host.row), read.en.eq(1)]
             m.d.sync += [column.eq(host.column), reading.eq(1)]

@@ -26,7 +26,7 @@ LOG_LINES = 200
 
 _BUILD = (
     *("--assert", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--no-timing", "--x-initial", "0"),
-    # cocotb makes every signal public, which doubles the build and halves the speed: only the ports are needed.
+    # cocotb would make every signal public, which doubles the build: only the ports are needed.
     *("--no-public-flat-rw", "--public-depth", "1"),
     *("-CFLAGS", "-O1"),
 )

@@ -52,8 +52,9 @@ _MODES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 def block_rams(depth: int, width: int, granules: int = 1) -> int:
     """Blocks (DP16KD) that Yosys takes on an ECP5 for a memory of ``depth`` words of ``width`` bits.
 
-    ``granules`` of a word can be written apart; each of them takes whole lanes of 9 bits. Of a block's shapes Yosys chooses by
-    the blocks and the multiplexers behind them together: so deep memories may take more blocks than they need.
+    ``granules`` of a word can be written apart; each of them takes whole lanes of 9 bits. Of a block's
+    shapes Yosys chooses by the blocks and the multiplexers behind them together: so deep memories may take
+    more blocks than they need.
     """
     if not depth:
         return 0

@@ -109,7 +109,6 @@ LAYER_FIELDS: dict[str, Field] = {
             ("macs_dense", 32, "multiplications of a dense pass over taps inside the image"),
         ]
     )
-
 }
 """Fields by name, in packing order."""
 

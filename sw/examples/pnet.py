@@ -33,7 +33,9 @@ OVERLAP = 0.1
 
 
 def build(height: int = HEIGHT, width: int = WIDTH) -> Any:
-    """The Keras model with its pretrained weights: input (1, height, width, 3), outputs ``boxes`` and ``faces``.
+    """The Keras model with its pretrained weights.
+
+    Its input is (1, height, width, 3), its outputs are ``boxes`` and ``faces``.
 
     Raises:
         StillframeError: A package is not installed.

@@ -22,8 +22,8 @@ SHAPE = (9, 10, 3)
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """Convolutions of 3 x 3 and 5 x 5, SAME and VALID, strides 1 and 2, more channels than lanes, PReLU, ReLU6, max-pool,
-    a dense layer, two outputs, a softmax."""
+    """Convolutions of 3 x 3 and 5 x 5, SAME and VALID, strides 1 and 2, more channels than lanes, PReLU,
+    ReLU6, max-pool, a dense layer, two outputs, a softmax."""
     keras = load_tensorflow().keras
     layers = keras.layers
     keras.utils.set_random_seed(3)

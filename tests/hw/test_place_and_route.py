@@ -121,9 +121,7 @@ def test_command_gives_fmax_and_judges_it(capsys: pytest.CaptureFixture[str]) ->
         ),
     ],
 )
-def test_wrong_use_is_told(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use_is_told(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err == message
 

@@ -1,6 +1,8 @@
-"""P-Net on carphone and bikes: every output of every frame equal to the Keras golden model's, and the counts exact.
+"""P-Net on carphone and bikes: every output of every frame equal to the Keras golden model's, and the counts
+exact.
 
-``make verify`` runs all combinations on 60 frames (the tests marked ``full``); ``make test`` those that differ most.
+``make verify`` runs all combinations on 60 frames (the tests marked ``full``); ``make test`` those
+that differ most.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from stillframe.golden import ReferenceModel
 Open = Callable[[str], Device]
 FRAMES = 60
 
-CLIPS, ARRAYS, THRESHOLDS, MODES = ("carphone", "bikes"), ("1x16", "2x8"), (0, 2, 8), ("delta", "direct", "dense")
+CLIPS, ARRAYS = ("carphone", "bikes"), ("1x16", "2x8")
+THRESHOLDS, MODES = (0, 2, 8), ("delta", "direct", "dense")
 ALL = [(c, a, t, m) for c in CLIPS for a in ARRAYS for t in THRESHOLDS for m in MODES]
 ALWAYS = {(c, "1x16", t, "delta") for c in CLIPS for t in THRESHOLDS} | {
     ("carphone", "2x8", 2, "delta"),
@@ -29,8 +32,10 @@ ALWAYS = {(c, "1x16", t, "delta") for c in CLIPS for t in THRESHOLDS} | {
 }
 
 
-def run(pnet: Pnet, device: Device, array: str, mode: str, threshold: int, clip: str, frames: int) -> np.ndarray:
-    """Run and compare; gives the counters of all frames, (frames, layers, 3): cycles, MACs issued, MACs skipped."""
+def run(
+    pnet: Pnet, device: Device, array: str, mode: str, threshold: int, clip: str, frames: int
+) -> np.ndarray:
+    """Run and compare; gives all counters, (frames, layers, 3): cycles, MACs issued, MACs skipped."""
     program = compile_graph(pnet.graph, ArrayConfig.parse(array), mode=mode, threshold=threshold)
     session = Session(device, program)
     codes, golden = pnet.codes(clip, frames), pnet.golden(clip, frames, threshold)
@@ -41,12 +46,13 @@ def run(pnet: Pnet, device: Device, array: str, mode: str, threshold: int, clip:
         for name, expected in golden.outputs.items():
             differ = np.argwhere(result.outputs[name] != expected[number])
             assert not differ.size, f"frame {number}, {name}: {len(differ)} values differ, first {differ[0]}"
-        issued = [c.macs_issued for c, spec in zip(result.layers, program.layers, strict=True) if spec.macs_dense]
+        pairs = list(zip(result.layers, program.layers, strict=True))
+        issued = [counted.macs_issued for counted, spec in pairs if spec.macs_dense]
         expected_macs = [getattr(m, mode) for m in golden.macs.values()]
         wanted = [int(m if mode == "dense" else m[number]) for m in expected_macs]
         if number or mode != "delta":
             assert issued == wanted, f"frame {number}: MACs issued"
-        for counted, spec in zip(result.layers, program.layers, strict=True):
+        for counted, spec in pairs:
             assert counted.macs_issued + counted.macs_skipped == spec.macs_dense
         assert result.cycles == sum(c.cycles for c in result.layers)
         counters.append([(c.cycles, c.macs_issued, c.macs_skipped) for c in result.layers])
@@ -78,7 +84,7 @@ def test_golden_model_is_tflite(clip: str, pnet: Pnet) -> None:
 
 
 def test_cycles_are_exact(pnet: Pnet, device: Open) -> None:
-    """The hardware's counters, on these frames, with this program: a change here is a change of the hardware."""
+    """The hardware's counters on these frames: a change here is a change of the hardware."""
     counters = run(pnet, device("1x16"), "1x16", "dense", 0, "carphone", 2)
     assert counters[:, :, 0].sum(axis=1).tolist() == [304_267, 304_267]
 

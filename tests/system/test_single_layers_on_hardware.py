@@ -1,4 +1,4 @@
-"""Single layers of random shape and quantisation: hardware against golden model against TFLite's reference kernels."""
+"""Single layers of any shape and quantisation: hardware, golden model and TFLite's kernels agree."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def fitting(shape: Shape, window: tuple[int, int], padding: int) -> Shape:
 
 
 @SEARCH
-@given(shapes, windows, strides, paddings, activations, quantisations(), spreads, st.integers(1, 40), situations)
+@given(
+    shapes, windows, strides, paddings, activations, quantisations(), spreads, st.integers(1, 40), situations
+)
 def test_convolution(
     device, shape, window, stride, padding, activation, source, spread, channels, situation
 ) -> None:
@@ -139,7 +141,11 @@ def test_prelu(device, shape, source, alpha, target, situation) -> None:
 
 @SEARCH
 @given(
-    st.sampled_from(["RELU", "RELU6", "RELU_N1_TO_1"]), shapes, quantisations(), quantisations(2.0**-7), situations
+    st.sampled_from(["RELU", "RELU6", "RELU_N1_TO_1"]),
+    shapes,
+    quantisations(),
+    quantisations(2.0**-7),
+    situations,
 )
 def test_relu(device, op, shape, source, target, situation) -> None:
     compare(unary_model(op, shape, ("INT8", *source), ("INT8", *target)), device, *situation)

@@ -1,6 +1,7 @@
 """The whole accelerator on Verilator, cycle by cycle: the host driver talks to it over stalling byte streams.
 
-The cases (programs, frames, what the golden model gives for them) are prepared by the test that runs this bench.
+The cases (programs, frames, what the golden model gives for them) are prepared by the test that runs this
+bench.
 """
 
 from __future__ import annotations
@@ -70,9 +71,13 @@ class Case:
         assert result.key == key, f"frame {number}: expected key {key}, got {result.key}"
         for name, expected in self.outputs.items():
             differ = np.argwhere(result.outputs[name] != expected[number])
-            assert not differ.size, f"frame {number}, {name}: {len(differ)} differ, first at {differ[0].tolist()}"
+            assert not differ.size, (
+                f"frame {number}, {name}: {len(differ)} differ, first at {differ[0].tolist()}"
+            )
         issued = sum(layer.macs_issued for layer in result.layers)
-        assert key or issued == self.macs[number], f"frame {number}: {issued} MACs, expected {self.macs[number]}"
+        assert key or issued == self.macs[number], (
+            f"frame {number}: {issued} MACs, expected {self.macs[number]}"
+        )
 
 
 def cases() -> list[Case]:
