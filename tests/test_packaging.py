@@ -25,7 +25,7 @@ FOLDERS = {
 
 
 def packages() -> dict[str, Path]:
-    """Folders with Python files under sw, hw, sim and bitstreams, by the name of the package that they are."""
+    """Folders with Python files of the project, by the name of the package that they are."""
     found = {}
     for package, folder in FOLDERS.items():
         for path in [ROOT / folder, *sorted((ROOT / folder).rglob("*/"))]:
