@@ -92,10 +92,11 @@ async def outputs_are_the_golden_models(dut: Any, stall: float) -> None:
     """Every program after the other on the same instance; the first frame of each is the only key frame."""
     transport = BenchTransport(dut, stall, seed=int(10 * stall))
     await start(dut)
+    chosen = cases()[:2] if stall else cases()  # stalls only concern the link, and take their time
 
     def talk() -> None:
         device = Device(transport)
-        for case in cases():
+        for case in chosen:
             session = Session(device, case.program)
             for number in range(len(case.frames)):
                 case.check(number, session, key=number == 0)
