@@ -177,7 +177,8 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
             f"got {total} lanes + 4 for a requantiser",
             "choose fewer lanes or a larger part",
         )
-    # Shares of the part's block RAM, found with P-Net and ResNet8 in mind: see hw/README.md.
+    # Shares of the part's block RAM, found with P-Net, ResNet8 and the occupancy network in mind: see
+    # hw/README.md.
     # The state, largest of all, takes what the others leave.
     blocks = part.block_rams
     elements = 2048  # codes or deltas of one block, 9 bits each
@@ -187,10 +188,10 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
         lanes=lanes,
         drain=drain,
         part=part.name,
-        codes_words=(blocks * 23 // 100) * elements // drain,
-        events_words=(blocks * 8 // 100) * elements // drain,
+        codes_words=(blocks * 43 // 200) * elements // drain,
+        events_words=((blocks - 16) * 11 // 100) * elements // drain,
         state_words=0,
-        weights_words=max(1, blocks // 10 // weight_blocks) * 512,
+        weights_words=max(1, blocks // 12 // weight_blocks) * 512,
         params_words=512,
         tables_words=512 if blocks < 100 else 1024,
         masks_words=math.ceil(blocks * 23 / 800) * 512,

@@ -117,9 +117,9 @@ def test_state_too_small_for_a_pinned_output() -> None:
 def test_frames_too_large_for_any_part() -> None:
     graph = chain((200, 400, 2), Layer(Conv, (1, 1), 1, strides=(20, 20)))
     assert message(graph, ArrayConfig.parse("1x16@85F")) == (
-        "model chain on array 1x16@85F: expected at most 24064 words (770048 bits) of CODES, "
+        "model chain on array 1x16@85F: expected at most 22528 words (720896 bits) of CODES, "
         "got 80240 words (2567680 bits), 80000 of them for the input; "
-        "at most 8192 words (294912 bits) of EVENTS, got 80000 words (2880000 bits), "
+        "at most 10752 words (387072 bits) of EVENTS, got 80000 words (2880000 bits), "
         "80000 of them for the input; "
         "at most 3072 words (98304 bits) of MASKS, got 10030 words (320960 bits), "
         "10000 of them for the input\n"
