@@ -95,10 +95,10 @@ def test_state_too_small_in_delta_mode() -> None:
         "model chain on array 1x4@25F: expected at most 2560 words (245760 bits) of STATE, "
         "got 4608 words (442368 bits), 2304 of them for layer 'conv1'\n"
         "  -> take --mode auto: it fits with direct mode in layer 'conv1'; "
-        "or take a larger part: --array 1x4@85F; or give the model an input of fewer pixels"
+        "or take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
     )
     compile_graph(graph, ROOMY, mode="auto")
-    compile_graph(graph, ArrayConfig.parse("1x4@85F"), mode="delta")
+    compile_graph(graph, ArrayConfig.parse("1x4@45F"), mode="delta")
 
 
 def test_state_too_small_for_a_pinned_output() -> None:
@@ -108,7 +108,7 @@ def test_state_too_small_for_a_pinned_output() -> None:
     assert message(graph, replace(ROOMY, state_words=2000)) == (
         "model chain on array 1x4@25F: expected at most 2000 words (192000 bits) of STATE, "
         "got 2304 words (221184 bits), 2304 of them for layer 'conv2'\n"
-        "  -> take --mode direct, which keeps no state; or take a larger part: --array 1x4@85F; "
+        "  -> take --mode direct, which keeps no state; or take a larger part: --array 1x4@45F; "
         "or give the model an input of fewer pixels"
     )
     compile_graph(graph, replace(ROOMY, state_words=2000), mode="direct")
@@ -139,7 +139,7 @@ def test_a_tensor_is_named_by_its_layer() -> None:
 def test_weights_too_large() -> None:
     # 16 x 16 taps, padded from 1 channel to 4, in 4 passes of 4 lanes: 4096 rows.
     assert message(chain((16, 16, 1), Layer(Conv, (16, 16), 13))) == (
-        "model chain on array 1x4@25F: expected at most 2560 words (81920 bits) of WEIGHTS, "
+        "model chain on array 1x4@25F: expected at most 2048 words (65536 bits) of WEIGHTS, "
         "got 4096 words (131072 bits), 4096 of them for layer 'conv1'\n"
         "  -> take a larger part: --array 1x4@45F; or give the model fewer channels"
     )
