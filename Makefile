@@ -12,7 +12,7 @@ PYTHON ?= python3
 FRAMES ?= 60
 REPORT ?= build/demo
 BIN := .venv/bin
-EXTRAS := video examples compile hardware synthesis test
+EXTRAS := video examples compile train hardware synthesis test
 
 .PHONY: setup demo test lint fmax verify clean
 

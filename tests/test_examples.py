@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stillframe.examples import Box, pnet
+from stillframe.examples import Box, occupancy, pnet
 from stillframe.examples.box import intersection_over_union, strongest
 
 
@@ -34,3 +34,15 @@ def test_pnet_places_a_cell_and_moves_its_edges() -> None:
     assert found.score == pytest.approx(0.95)
     assert (found.left * 60, found.right * 60) == pytest.approx((20 - 6, 32 + 3))
     assert (found.top * 48, found.bottom * 48) == pytest.approx((8, 20 + 12))
+
+
+def test_occupied_cells_that_touch_are_one_place() -> None:
+    logits = np.full((9, 12, 1), -3.0, np.float32)
+    logits[2, 3], logits[3, 4], logits[3, 3] = 1.0, 2.0, -0.5  # touch at a corner
+    logits[8, 11] = 0.25
+    logits[0, 0] = 0.0  # not above 0
+    near, far = occupancy.detect({"occupancy": logits}, 72, 96)
+    assert (near.left * 12, near.top * 9, near.right * 12, near.bottom * 9) == pytest.approx((3, 2, 5, 4))
+    assert near.score == pytest.approx(1 / (1 + np.exp(-2)))
+    assert (far.left * 12, far.top * 9, far.right * 12, far.bottom * 9) == pytest.approx((11, 8, 12, 9))
+    assert occupancy.detect({"occupancy": logits * 0}, 72, 96) == []

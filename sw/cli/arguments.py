@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,10 +12,14 @@ from stillframe import __version__
 from stillframe.contract import StillframeError
 from stillframe.video.value_range import ValueRange
 
+from . import train_occupancy, train_ucf101
+
 MODES = ("auto", "delta", "direct", "dense")
 
-MODEL_HELP = "a .keras, .h5 or int8 .tflite file, or the built-in example pnet"
-CLIP_HELP = "a video file, a folder of images, camera:N, or the built-in example carphone or bikes"
+MODEL_HELP = (
+    "a .keras, .h5 or int8 .tflite file, or a built-in example: pnet, occupancy or occupancy-baseline"
+)
+CLIP_HELP = "a video file, a folder of images, camera:N, or a built-in example: carphone, bikes or vtest"
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,13 +53,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     commands.add_parser(
         "doctor", help="what is installed, what is missing, how to get it", allow_abbrev=False
     )
+    experiments = _train(
+        commands.add_parser("train", help="train networks that change less (experiments)", allow_abbrev=False)
+    )
     options, unknown = parser.parse_known_args(_join_range(arguments))
     if unknown:
-        command = commands.choices[options.command]
+        command = (
+            experiments[options.experiment]
+            if options.command == "train"
+            else commands.choices[options.command]
+        )
         known = [name for action in command._actions for name in action.option_strings]
         near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         raise StillframeError(
-            f"command line: expected options of stillframe {options.command}, got {' '.join(unknown)}",
+            f"command line: expected options of {command.prog}, got {' '.join(unknown)}",
             f"did you mean {near[0]}?" if near else f"see {command.prog} --help",
         )
     options.arguments = list(arguments)
@@ -84,7 +95,7 @@ def _compiling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
         metavar="T",
-        type=_number("--threshold", 0, 255),
+        type=number("--threshold", 0, 255),
         help="codes by which a value may differ from the last one sent, unsent (default 0: exact)",
     )
     parser.add_argument(
@@ -104,10 +115,13 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _compiling(parser)
     parser.add_argument("clip", metavar="CLIP", help=CLIP_HELP)
     parser.add_argument(
-        "--frames", metavar="N", type=_number("--frames", 1), help="frames to run (default all)"
+        "--frames", metavar="N", type=number("--frames", 1), help="frames to run (default all)"
     )
     parser.add_argument(
-        "--start", metavar="K", type=_number("--start", 0), default=0, help="first frame, from 0"
+        "--start", metavar="K", type=number("--start", 0), default=0, help="first frame, from 0"
+    )
+    parser.add_argument(
+        "--beside", metavar="MODEL", help="run another model on the same frames, and say what this one saves"
     )
     parser.add_argument("--device", metavar="NAME", default="sim", help="where to run: sim (default)")
     parser.add_argument("--no-verify", action="store_true", help="do not compare with the golden model")
@@ -129,7 +143,25 @@ def _compile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-tflite", metavar="FILE", type=Path, help="write the int8 model too")
 
 
-def _number(option: str, low: int, high: int | None = None):  # type: ignore[no-untyped-def]
+def _train(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """The experiments, by name."""
+    commands = parser.add_subparsers(
+        dest="experiment", required=True, metavar="EXPERIMENT", parser_class=Parser
+    )
+    occupancy = commands.add_parser(
+        "occupancy",
+        help="four ways to train a small network for a fixed camera, and what each saves in cycles",
+        allow_abbrev=False,
+    )
+    train_occupancy.add_arguments(occupancy)
+    ucf101 = commands.add_parser(
+        "ucf101", help="ResNet-50 or MobileNet on UCF101, as in the paper", allow_abbrev=False
+    )
+    train_ucf101.add_arguments(ucf101)
+    return {"occupancy": occupancy, "ucf101": ucf101}
+
+
+def number(option: str, low: int, high: int | None = None):  # type: ignore[no-untyped-def]
     """A reader of whole numbers from ``low`` to ``high``."""
 
     def read(text: str) -> int:

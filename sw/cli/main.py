@@ -37,6 +37,8 @@ def execute(arguments: Sequence[str]) -> int:
                 from .run import run as command
             case "compile":
                 from .compile import compile_program as command
+            case "train":
+                from .train import train as command
             case _:
                 from .doctor import doctor as command
         return command(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 
 DIFFERENT = 1
 
@@ -17,30 +18,38 @@ def run(options: argparse.Namespace) -> int:
     from .terminal import Terminal, make_console
 
     console = make_console()
-    with Terminal(console) as terminal:
-        job = Job(
-            Options(
-                model=options.model,
-                clip=options.clip,
-                array=options.array,
-                threshold=options.threshold,
-                mode=options.mode,
-                frames=options.frames,
-                start=options.start,
-                device=options.device,
-                input_range=options.input_range,
-                verify=not options.no_verify,
-                json=options.json,
-                outputs=options.outputs,
-                report=options.report,
-                command_line=shlex.join(["stillframe", *options.arguments]),
-            ),
-            terminal,
+    asked = Options(
+        model=options.model,
+        clip=options.clip,
+        array=options.array,
+        threshold=options.threshold,
+        mode=options.mode,
+        frames=options.frames,
+        start=options.start,
+        device=options.device,
+        input_range=options.input_range,
+        verify=not options.no_verify,
+        json=options.json,
+        outputs=options.outputs,
+        report=options.report,
+        command_line=shlex.join(["stillframe", *options.arguments]),
+    )
+    jobs = [asked]
+    if options.beside:
+        jobs.append(
+            replace(asked, model=options.beside, baselines=False, json=None, outputs=None, report=None)
         )
-        job.run()
-    console.print(tables.layers(job))
-    for line in tables.summary(job):
+    done: list[Job] = []
+    for job_options in jobs:
+        with Terminal(console) as terminal:
+            job = Job(job_options, terminal)
+            job.run()
+        done.append(job)
+        console.print(tables.layers(job))
+        for line in tables.summary(job):
+            console.print(line, highlight=False, soft_wrap=True)
+        if job.difference:
+            print(f"stillframe: {job.difference}", file=sys.stderr)
+    if options.beside and (line := tables.beside(*done)):
         console.print(line, highlight=False, soft_wrap=True)
-    if job.difference:
-        print(f"stillframe: {job.difference}", file=sys.stderr)
-    return 0 if job.equal else DIFFERENT
+    return 0 if all(job.equal for job in done) else DIFFERENT

@@ -75,6 +75,22 @@ def summary(job: Job) -> Iterator[str]:
     yield verdict(job)
 
 
+def beside(job: Job, other: Job) -> str | None:
+    """The line that compares two models on the same frames; None if one has no means."""
+    ours, theirs = job.statistics.total(), other.statistics.total()
+    if ours is None or theirs is None:
+        return None
+    macs = (
+        f"{theirs.macs_issued / ours.macs_issued:.2f}x fewer MACs" if ours.macs_issued else "no MACs at all"
+    )
+    return (
+        f"[bold]{escape(job.program.model)} beside {escape(other.program.model)}[/]: "
+        f"{theirs.cycles / ours.cycles:.2f}x fewer cycles, {macs}: "
+        f"{ours.cycles:,.0f} against {theirs.cycles:,.0f} cycles, "
+        f"{ours.macs_issued:,.0f} against {theirs.macs_issued:,.0f} MACs"
+    )
+
+
 def verdict(job: Job) -> str:
     """The line that says whether anything differed, and from what."""
     statistics = job.statistics

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,18 +26,20 @@ class Example:
     Attributes:
         name: Its name on the command line.
         title: What it is, in a few words.
-        build: Makes the Keras model, weights included.
+        build: Makes the Keras model, weights included; None if the example is an int8 model.
         value_range: What pixels 0 and 255 stand for.
         detect: What its outputs show in the frame, for the report.
         finds: What a box of ``detect`` is, in the singular.
+        tflite: The file of the int8 model, if it is one.
     """
 
     name: str
     title: str
-    build: Callable[[], Any]
+    build: Callable[[], Any] | None
     value_range: ValueRange
     detect: Detect
     finds: str
+    tflite: Path | None = None
 
 
 def _pnet() -> Example:
@@ -44,7 +48,25 @@ def _pnet() -> Example:
     return Example("pnet", "MTCNN's face proposal network", pnet.build, pnet.VALUE_RANGE, pnet.detect, "face")
 
 
-MODELS: dict[str, Callable[[], Example]] = {"pnet": _pnet}
+def _occupancy(name: str, title: str) -> Example:
+    from . import occupancy
+
+    return Example(
+        name,
+        title,
+        None,
+        occupancy.VALUE_RANGE,
+        occupancy.detect,
+        "occupied place",
+        occupancy.FOLDER / f"{name}.tflite",
+    )
+
+
+MODELS: dict[str, Callable[[], Example]] = {
+    "pnet": _pnet,
+    "occupancy": partial(_occupancy, "occupancy", "where people are, trained to change less"),
+    "occupancy-baseline": partial(_occupancy, "occupancy-baseline", "where people are, not trained for it"),
+}
 """Examples by name."""
 
 

@@ -77,6 +77,8 @@ def load_keras(path: str | os.PathLike[str]) -> Any:
         StillframeError: There is no such file, or Keras cannot load it.
     """
     tf = load_tensorflow()
+    with quiet():
+        from . import fixed_scale  # noqa: F401 - registers the layer that stillframe.train.export writes
     if not Path(path).is_file():
         raise StillframeError(f"model {path}: expected a .keras or .h5 file, found none", "check the path")
     try:

@@ -12,20 +12,20 @@ INT32_BITS = 32
 def wrap_int32(x: Any) -> Any:
     """The value that an int32 holds after ``x``: int64 in, int64 out."""
     half = 2 ** (INT32_BITS - 1)
-    return ops.mod(x + half, 2**INT32_BITS) - half
+    return ops.bitwise_and(x + half, 2**INT32_BITS - 1) - half
 
 
 def rounding_doubling_high_mul(a: Any, b: Any) -> Any:
     """a * b / 2**31 rounded: a nudge of half, signed as the product, then truncated towards zero."""
     product = a * b
     nudged = product + ops.cast(ops.where(product >= 0, 1 << 30, 1 - (1 << 30)), "int64")
-    return ops.sign(nudged) * ops.floor_divide(ops.abs(nudged), 1 << 31)
+    return ops.sign(nudged) * ops.right_shift(ops.abs(nudged), 31)
 
 
 def rounding_divide_by_power(a: Any, exponent: Any) -> Any:
     """a / 2**exponent rounded to the nearest, halves away from zero; ``exponent`` is 0 or more."""
     power = ops.left_shift(ops.ones_like(exponent), exponent)
-    return ops.sign(a) * ops.floor_divide(2 * ops.abs(a) + power, 2 * power)
+    return ops.sign(a) * ops.right_shift(2 * ops.abs(a) + power, exponent + 1)
 
 
 def multiply_by_quantised_multiplier(x: Any, multiplier: Any, shift: Any) -> Any:

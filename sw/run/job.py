@@ -44,6 +44,7 @@ class Options:
     device: str = "sim"
     input_range: ValueRange | None = None
     verify: bool = True
+    baselines: bool = True
     json: Path | None = None
     outputs: Path | None = None
     report: Path | None = None
@@ -161,7 +162,8 @@ class Job:
                     if self.pictures:
                         self.pictures.add(frame)
                     yield self._frame(frame_codes, verifier)
-            self._run_baselines()
+            if options.baselines:
+                self._run_baselines()
 
     def _frame(self, codes: npt.NDArray[np.int8], verifier: Verifier | None) -> FrameCounts:
         index = self.options.start + len(self.codes)

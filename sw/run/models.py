@@ -103,6 +103,10 @@ def load_model(
     """
     path = Path(spec)
     if not path.exists() and (example := find_example(spec)):
+        if example.tflite:
+            return _from_tflite(
+                _read(example.tflite), example.name, spec, value_range, progress, None, example
+            )
         return _from_keras(example.name, spec, example.build, example, clip, value_range, progress, option)
     if not path.is_file():
         raise StillframeError(
@@ -112,7 +116,7 @@ def load_model(
         )
     if path.suffix.lower() in KERAS_SUFFIXES:
         return _from_keras(
-            path.stem, spec, lambda: load_keras(path), None, clip, value_range, progress, option
+            path.stem, spec, lambda: _load_keras(path), None, clip, value_range, progress, option
         )
     data = _read(path)
     if data.startswith(FILE_MAGIC):
@@ -125,6 +129,27 @@ def load_model(
         f"and {data[:8]!r} at byte 0",
         "convert the model to one of these",
     )
+
+
+def _load_keras(path: Path) -> Any:
+    """A Keras file; a network with Delta Activation Layers becomes the plain one that they stand for."""
+    from stillframe.frontend.quiet import quiet
+
+    with quiet():
+        from stillframe.train import DeltaActivation, export
+
+    model = load_keras(path)
+    if not any(isinstance(layer, DeltaActivation) for layer in model.layers):
+        return model
+    try:
+        with quiet():
+            return export(model)
+    except ValueError as error:
+        raise StillframeError(
+            f"model {path}: expected Delta Activation Layers as stillframe.train.sparsify places them, "
+            f"got: {error}",
+            "see docs/training.md",
+        ) from error
 
 
 def _read(path: Path) -> bytes:
@@ -144,13 +169,20 @@ def _from_tflite(
     value_range: ValueRange | None,
     progress: Progress,
     program: Program | None,
+    example: Example | None = None,
 ) -> Model:
     progress.stage(f"reading {source}")
     graph = read_tflite(data, name, source)
     tensor = graph.tensors[graph.input.tensor]
-    chosen = value_range or infer_range(tensor.scale, tensor.zero_point)
-    _say_range(progress, chosen, "as asked" if value_range else "inferred from the input's quantisation")
-    return Model(graph, chosen, find_example(name) if program else None, program)
+    example = find_example(name) if program else example
+    if value_range:
+        chosen, why = value_range, "as asked"
+    elif example:
+        chosen, why = example.value_range, "known of the example"
+    else:
+        chosen, why = infer_range(tensor.scale, tensor.zero_point), "inferred from the input's quantisation"
+    _say_range(progress, chosen, why)
+    return Model(graph, chosen, example, program)
 
 
 def _from_keras(

@@ -6,6 +6,7 @@ processing", arXiv 2107.07305.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -148,12 +149,17 @@ class DeltaActivation(keras.layers.Layer):
         self.log_step = self.add_weight(
             name="log_step",
             shape=(channels,) if self.per_channel else (),
-            initializer=keras.initializers.Constant(float(tf.math.log(self.step))),
+            initializer=keras.initializers.Constant(math.log(self.step)),
             dtype="float32",
+            autocast=False,
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=(channels,), initializer="zeros", dtype=self.internal_dtype
+                name="bias",
+                shape=(channels,),
+                initializer="zeros",
+                dtype=self.internal_dtype,
+                autocast=False,
             )
 
     @property
@@ -215,7 +221,8 @@ class DeltaActivation(keras.layers.Layer):
                 counted = (
                     outputs if self.penalise == "magnitude" else count_levels(value, step, levels, low, high)
                 )
-                self.add_loss(self.penalty * self.fan_out * self._cost(counted))
+                cost = self.penalty * self.fan_out * self._cost(counted)
+                self.add_loss(tf.cast(cost, keras.config.floatx()))  # as Keras' own losses
         return outputs
 
     def _cost(self, counted: Any) -> Any:

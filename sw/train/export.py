@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from stillframe.frontend.fixed_scale import FixedScale
 
 from .delta_activation import DeltaActivation
-from .layers import MAC_LAYERS, again, copy_weights
+from .layers import FLOAT32, MAC_LAYERS, again, copy_weights
 from .mac_layers import MacLayer
-from .rescale import output_weight_scales
+from .rescale import Sums, for_output_step
 from .steps import tensor_scale
 from .walk import connect, fresh_inputs, rebuild
 
@@ -23,7 +22,7 @@ def export(model: Any) -> Any:
 
     Delta Activation Layers become :class:`~stillframe.frontend.fixed_scale.FixedScale`, MAC layers plain ones
     whose weights are the rounded ones. A tensor of int8 has one scale: steps by channel go into the weights
-    and biases on both sides. TensorFlow's converter then finds exactly the codes and scales that were trained.
+    and biases on both sides. TensorFlow's converter then finds exactly the codes and scales of training.
 
     Args:
         model: From :func:`~stillframe.train.sparsify`, batch norms folded.
@@ -86,7 +85,7 @@ class Exporter:
         y = new(x)
         set_weights(layer, new, self.steps[id(x)], None)
         self.producers[id(y)] = layer, new, self.steps[id(x)]
-        return y, (y, y, y)
+        return y, Sums(y, y, y, y)
 
     def delta(self, layer: DeltaActivation, x: Any) -> Any:
         """A tensor of fixed scale; steps by channel go into the weights of the layer before."""
@@ -100,7 +99,7 @@ class Exporter:
                 f"Received: layer {layer.name} behind something else. Use per_channel=False for it."
             )
         scale, _ = tensor_scale(step)
-        y = FixedScale(float(scale), layer.signed, name=layer.name)(x)
+        y = FixedScale(float(scale), layer.signed, dtype=FLOAT32, name=layer.name)(x)
         self.steps[id(y)] = step
         return (y, y) if layer.return_step else y
 
@@ -108,13 +107,12 @@ class Exporter:
 def set_weights(old: MacLayer, new: Any, input_step: Any, output_step: Any) -> None:
     """Give a plain layer the rounded weights and bias, scaled for the steps on both sides."""
     scale, share = tensor_scale(input_step)
-    codes, scales = old.weight_codes(share)
-    bias = old.bias_codes(scale, scales)
+    codes, scales = old.weight_codes(scale, share)
+    bias = tf.convert_to_tensor(old.bias)
     if output_step is not None:
-        scales = output_weight_scales(scales, output_step)
+        scales, bias = for_output_step(scales, bias, output_step)
     by_output = scales
     if isinstance(new, keras.layers.DepthwiseConv2D):
         by_output = tf.reshape(scales, new.kernel.shape[-2:])
     new.kernel.assign(codes * by_output)
-    unit = np.asarray(scale, np.float64) * np.asarray(scales, np.float64)
-    new.bias.assign((np.asarray(bias, np.float64) * unit).astype(np.float32))
+    new.bias.assign(bias)

@@ -10,7 +10,7 @@ from .delta_activation import DeltaActivation
 from .folding import fold_into
 from .layers import again, copy_weights, is_relu
 from .mac_layers import MacLayer, QuantisedDense
-from .walk import connect, fresh_inputs, rebuild
+from .walk import connect, fresh_inputs, is_only_reader, rebuild
 
 
 def fold_batch_norm(model: Any) -> Any:
@@ -23,12 +23,20 @@ def fold_batch_norm(model: Any) -> Any:
 
     Returns:
         A Functional model with the same steps whose codes are those of the accelerator.
+
+    Raises:
+        ValueError: A batch norm is not the only reader of the layer before it.
     """
     sums: dict[int, tuple[MacLayer, Any]] = {}
 
     def apply(layer: Any, *args: Any, **kwargs: Any) -> Any:
         source = sums.get(id(args[0]))
         if isinstance(layer, keras.layers.BatchNormalization) and source:
+            if not is_only_reader(layer, model):
+                raise ValueError(
+                    "Expected a batch norm to be the only reader of the layer before it, to fold it in. "
+                    f"Received: {layer.name} behind {source[0].name}, which others read too."
+                )
             fold_into(source[0], layer)
             return args[0]
         new = again(layer)

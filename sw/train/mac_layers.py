@@ -17,12 +17,13 @@ from .counters import OperationSparsity
 from .delta_activation import COUNTS
 from .frames import operands
 from .reach import reach
-from .rescale import Sums
+from .rescale import BIAS_LIMIT, DEAD_SCALE, Sums, bias_codes
 from .steps import round_half_away, snap, straight_through, tensor_scale
 
 WEIGHT_LEVELS = 127
-DEAD = 5e-7
-"""Below this the converter takes the largest weight of a channel to be this."""
+DEAD = 1.001 * DEAD_SCALE * WEIGHT_LEVELS
+"""A channel whose largest weight is below this has weights of zero: then a scale that is rounded to a few bits
+is still above the converter's smallest."""
 
 
 class MacLayer(keras.layers.Layer):
@@ -55,46 +56,43 @@ class MacLayer(keras.layers.Layer):
         """Multiply whole numbers."""
         step = tf.stop_gradient(step)
         scale, share = tensor_scale(step)
-        codes, weight_scales = self.weight_codes(share)
+        codes, weight_scales = self.weight_codes(scale, share)
         levels = inputs / self.by_feature(step, inputs)
         levels = straight_through(levels, round_half_away(levels))
         self.count(levels)
         products = self.multiply(levels, codes)
         products = straight_through(products, tf.round(products))
-        scales = scale * weight_scales
-        bias = tf.cast(self.bias_codes(scale, weight_scales), tf.float32) * scales
-        outputs = products * scales + straight_through(tf.convert_to_tensor(self.bias), bias)
-        accumulators = tf.cast(products, tf.int64) + self.bias_codes(scale, weight_scales)
-        return outputs, Sums(accumulators, scale, weight_scales)
+        bias = tf.convert_to_tensor(self.bias)
+        whole, bias_scales = bias_codes(bias, scale, weight_scales)
+        rounded = tf.cast(whole, tf.float32) * (scale * bias_scales)
+        outputs = products * (scale * weight_scales) + straight_through(bias, rounded)
+        return outputs, Sums(tf.cast(products, tf.int64), bias, scale, weight_scales)
 
     @staticmethod
     def by_feature(step: Any, inputs: Any) -> Any:
         """The step of every feature: a flattened map has its channels' steps in turn."""
         return tf.tile(step, (inputs.shape[-1] // step.shape[0],)) if step.shape.rank else step
 
-    def weight_codes(self, share: Any) -> tuple[Any, Any]:
+    def weight_codes(self, scale: Any, share: Any) -> tuple[Any, Any]:
         """int8 codes of the weights as floats, in the kernel's shape, and their scales (outputs,).
 
+        Weights so small that the bias does not fit into an accumulator of their scale are zero.
+
         Args:
+            scale: Of the inputs.
             share: What the steps of the input channels differ by, () or (channels,).
         """
         kernel = self.flat_kernel()
         if share.shape.rank:
             kernel = kernel * self.share_factor(share, kernel)
         largest = tf.stop_gradient(tf.reduce_max(tf.abs(kernel), axis=0))
-        scales = tf.where(
-            largest < DEAD,
-            tf.constant(np.float32(DEAD / WEIGHT_LEVELS)),
-            snap(tf.maximum(largest, DEAD) / WEIGHT_LEVELS),
-        )
+        scales = snap(tf.maximum(largest, DEAD) / WEIGHT_LEVELS)
+        fits = tf.abs(tf.convert_to_tensor(self.bias)) / scale / scales < 0.99 * BIAS_LIMIT
+        alive = (largest >= DEAD) & tf.stop_gradient(fits)
+        scales = tf.where(alive, scales, tf.constant(DEAD_SCALE, tf.float32))
         codes = kernel / scales
-        codes = straight_through(codes, round_half_away(codes))
+        codes = straight_through(codes, tf.where(alive, round_half_away(codes), tf.zeros_like(codes)))
         return self.unflatten(codes), scales
-
-    def bias_codes(self, scale: Any, weight_scales: Any) -> Any:
-        """The bias in units of the accumulator, int64 (outputs,)."""
-        unit = tf.cast(scale, tf.float64) * tf.cast(weight_scales, tf.float64)
-        return tf.cast(round_half_away(tf.cast(self.bias, tf.float64) / unit), tf.int64)
 
     def count(self, levels: Any) -> None:
         """Count MACs, issued and all."""
@@ -111,6 +109,7 @@ class MacLayer(keras.layers.Layer):
         shape = self.compute_output_shape(tuple(inputs.shape))
         return keras.KerasTensor(shape, "float32"), Sums(
             keras.KerasTensor(shape, "int64"),
+            keras.KerasTensor((shape[-1],), "float32"),
             keras.KerasTensor((), "float32"),
             keras.KerasTensor((shape[-1],), "float32"),
         )
@@ -148,7 +147,12 @@ class QuantisedConv2D(MacLayer, keras.layers.Conv2D):
 
     def fan(self) -> int:
         """MACs for each of these."""
-        return self.filters
+        return self.filters // self.groups
+
+    def share_factor(self, share: Any, kernel: Any) -> Any:
+        """``share`` (channels,) as a factor of the flat kernel: an output reads its group's channels."""
+        by_output = tf.repeat(tf.reshape(share, (self.groups, -1)), self.filters // self.groups, axis=0)
+        return tf.tile(tf.transpose(by_output), (kernel.shape[0] // by_output.shape[1], 1))
 
 
 @keras.saving.register_keras_serializable("stillframe")
@@ -158,7 +162,7 @@ class QuantisedDepthwiseConv2D(MacLayer, keras.layers.DepthwiseConv2D):
     def multiply(self, levels: Any, codes: Any) -> Any:
         """Sums of products."""
         return keras.ops.depthwise_conv(
-            levels, codes, list(self.strides), self.padding, self.data_format, self.dilation_rate
+            levels, codes, self.strides, self.padding, self.data_format, self.dilation_rate
         )
 
     def reach(self, shape: Any) -> Any:

@@ -22,7 +22,7 @@ from .layers import (
 )
 from .mac_layers import MacLayer, QuantisedDense
 from .setups import Setup
-from .walk import connect, fresh_inputs, rebuild
+from .walk import connect, fresh_inputs, is_only_reader, rebuild
 
 BITS = 8
 
@@ -92,6 +92,7 @@ class Builder:
 
     def build(self, model: Any) -> Any:
         """The model."""
+        self.model = model
         inputs = fresh_inputs(model)
         self.known.update({id(x): Known() for x in inputs})
         self.inputs = {id(x) for x in inputs}
@@ -151,7 +152,7 @@ class Builder:
         """Folded into the MAC layer before, or left."""
         known = self.known[id(x)]
         if self.fold and known.producer is not None and not known.not_negative and known.step is None:
-            if known.rounded is not None:
+            if not is_only_reader(layer, self.model):
                 raise ValueError(
                     "Expected a batch norm to be the only reader of the layer before it, to fold it in. "
                     f"Received: {layer.name} behind {known.producer.name}, which others read too. "

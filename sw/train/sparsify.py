@@ -87,6 +87,11 @@ def sparsify(
 
 def _calibrate(model: Any, builder: Builder, frames: npt.NDArray[Any], coarseness: float) -> None:
     """Set steps by the largest values that the float model's tensors have."""
+    if len(model.inputs) != 1:
+        raise ValueError(
+            "Expected a model with one input to calibrate. "
+            f"Received: model {model.name} with {len(model.inputs)}. Use the argument `step`."
+        )
     expected = tuple(model.inputs[0].shape[1:])
     if frames.ndim != len(expected) + 1 or any(
         size not in (None, given) for size, given in zip(expected, frames.shape[1:], strict=True)

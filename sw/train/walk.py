@@ -29,20 +29,28 @@ def rebuild(model: Any, inputs: list[Any], apply: Apply) -> list[Any]:
     seen: set[int] = set()
 
     def visit(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(layer, keras.Model):
-            inside = rebuild(layer, keras.tree.flatten(args), apply)
-            return inside[0] if len(inside) == 1 else inside
         if id(layer) in seen:
             raise ValueError(
                 "Expected a model that uses each of its layers once. "
                 f"Received: layer {layer.name} used several times. Give each use a layer of its own."
             )
         seen.add(id(layer))
+        if isinstance(layer, keras.Model):
+            inside = rebuild(layer, keras.tree.flatten(args), apply)
+            return inside[0] if len(inside) == 1 else inside
         return apply(layer, *args, **kwargs)
 
     # Keras has no public way to go through a graph and flatten nested models; clone_model does it like this.
     functional = keras.Model(model.inputs, model.outputs)
     return keras.tree.flatten(functional._run_through_graph(inputs, call_fn=visit))
+
+
+def is_only_reader(layer: Any, model: Any) -> bool:
+    """Whether nothing else in a model reads the tensor that a layer of it reads."""
+    x = layer._inbound_nodes[-1].input_tensors[0]
+    members = {id(member) for member in model._flatten_layers()}
+    operations = {id(node.operation) for node in x._keras_history.operation._outbound_nodes}
+    return len(operations & members) == 1 and not any(x is y for y in model.outputs)
 
 
 def fresh_inputs(model: Any) -> list[Any]:

@@ -27,7 +27,8 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ("", "command line: the following arguments are required: COMMAND\n  -> see stillframe --help\n"),
         (
             "fly",
-            "command line: argument COMMAND: invalid choice: 'fly' (choose from 'run', 'compile', 'doctor')\n"
+            "command line: argument COMMAND: invalid choice: 'fly' "
+            "(choose from 'run', 'compile', 'doctor', 'train')\n"
             "  -> see stillframe --help\n",
         ),
         (
@@ -77,13 +78,14 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ),
         (
             "run pnet carfone",
-            "clip carfone: expected a file, a folder, camera:N or one of carphone, bikes, "
-            "found nothing of that name\n  -> check the name; the built-in clips are carphone, bikes\n",
+            "clip carfone: expected a file, a folder, camera:N or one of carphone, bikes, vtest, "
+            "found nothing of that name\n"
+            "  -> check the name; the built-in clips are carphone, bikes, vtest\n",
         ),
         (
             "run qnet carphone",
-            "model qnet: expected a .keras, .h5, .tflite or program file, or one of pnet, "
-            "found nothing of that name\n  -> check the path or the name\n",
+            "model qnet: expected a .keras, .h5, .tflite or program file, or one of pnet, occupancy, "
+            "occupancy-baseline, found nothing of that name\n  -> check the path or the name\n",
         ),
         (
             "run pnet carphone --start 100 --frames 40",

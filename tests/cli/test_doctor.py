@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import shutil
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 from stillframe.cli.main import execute
 from stillframe.requirements import PACKAGES
+
+DEBIAN_FILE = "usr/share/doc/opencv-doc/examples/data/vtest.avi"
+
+
+@pytest.fixture(autouse=True)
+def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The clip vtest, as doctor sees it."""
+    file = tmp_path / DEBIAN_FILE
+    file.parent.mkdir(parents=True)
+    file.touch()
+    monkeypatch.setenv("STILLFRAME_OPENCV_DOC", str(tmp_path))
+    return file
+
+
+def test_no_debian_package(
+    unpacked: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unpacked.unlink()
+    monkeypatch.setattr("pathlib.Path.is_file", lambda path: False)
+    assert execute(["doctor"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[1:2] == ["vtest"]]
+    assert line.startswith("none")
+    assert "apt-get download opencv-doc" in line
 
 
 def test_everything_is_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,7 +40,7 @@ def test_everything_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "The main job can run."
     names = [line.split()[1] for line in lines[:-2]]
-    assert names == ["python", "g++", "make", "perl", *PACKAGES, "carphone", "bikes"]
+    assert names == ["python", "g++", "make", "perl", *PACKAGES, "carphone", "bikes", "vtest"]
     assert {line.split()[0] for line in lines[:-2]} == {"ok"}
 
 

@@ -97,9 +97,9 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_unknown_name() -> None:
     assert message("carfone") == (
-        "clip carfone: expected a file, a folder, camera:N or one of carphone, bikes, found nothing of that "
-        "name\n"
-        "  -> check the name; the built-in clips are carphone, bikes"
+        "clip carfone: expected a file, a folder, camera:N or one of carphone, bikes, vtest, "
+        "found nothing of that name\n"
+        "  -> check the name; the built-in clips are carphone, bikes, vtest"
     )
 
 
