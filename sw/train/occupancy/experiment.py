@@ -15,6 +15,7 @@ import numpy as np
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.driver import Device, open_device
 from stillframe.frontend import from_keras
+from stillframe.frontend.quiet import quiet
 from stillframe.run.files import write_bytes, write_json
 from stillframe.run.progress import Progress, Silent
 from stillframe.train import export
@@ -72,7 +73,9 @@ class Experiment:
 
     def _steps(self, left: list[Case]) -> int:
         """Epochs, and chunks of frames on the accelerator."""
-        untrained = [s for s in {c.seed for c in left} if self._kept(_trained(s), self._task_settings) is None]
+        untrained = [
+            s for s in {c.seed for c in left} if self._kept(_trained(s), self._task_settings) is None
+        ]
         chunks = math.ceil(len(self.dataset.test) / CHUNK)
         return len(untrained) * self.plan.epochs + len(left) * (self.plan.refinement + chunks)
 
@@ -174,6 +177,15 @@ def _trained(seed: int) -> str:
 
 def _save(model: Any, path: Path) -> None:
     """Save a Keras model so that it appears whole or not at all."""
-    scratch = path.with_name(f"part-{path.name}")
-    model.save(scratch)
-    scratch.replace(path)
+    scratch = path.with_name(f"{path.stem}.part.keras")
+    try:
+        with quiet():
+            model.save(scratch)
+        scratch.replace(path)
+    except OSError as error:
+        raise StillframeError(
+            f"{path}: expected a place to write to, got: {error.strerror or error}",
+            "make room, then run the same command again",
+        ) from error
+    finally:
+        scratch.unlink(missing_ok=True)

@@ -13,8 +13,8 @@ from .dataset import HEIGHT, WIDTH, Part
 
 Floats = npt.NDArray[np.float32]
 
-CHANNELS = (8, 16, 32, 32)
-STRIDES = (2, 2, 2, 1)
+CONVOLUTIONS = ((8, 3, 2), (16, 3, 2), (32, 3, 2), (32, 3, 1))
+"""Channels, kernel and stride of each."""
 
 POSITIVE_WEIGHT = 3.0
 """Of occupied cells in the loss: there are ten times fewer of them."""
@@ -35,10 +35,10 @@ def build() -> Any:
     """The network, untrained: 15 k weights, 1.9 M MACs; its outputs are logits (9, 12, 1) of the cells."""
     layers = keras.layers
     x = image = keras.Input((HEIGHT, WIDTH, 1), name="image")
-    for number, (channels, stride) in enumerate(zip(CHANNELS, STRIDES, strict=True), 1):
-        x = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False, name=f"conv{number}")(
-            x
-        )
+    for number, (channels, kernel, stride) in enumerate(CONVOLUTIONS, 1):
+        x = layers.Conv2D(
+            channels, kernel, strides=stride, padding="same", use_bias=False, name=f"conv{number}"
+        )(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"norm{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
     return keras.Model(image, layers.Conv2D(1, 1, name="occupancy")(x), name="occupancy")

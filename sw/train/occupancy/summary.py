@@ -44,7 +44,7 @@ class Point:
 
 
 def points(rows: Iterable[dict[str, Any]]) -> list[Point]:
-    """One point for all rows of a set-up and penalty, in the order of the first of them."""
+    """One point for all rows of a set-up and penalty, in the order in which these come first."""
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["setup"], row["penalty"]), []).append(row)
@@ -66,12 +66,7 @@ def points(rows: Iterable[dict[str, Any]]) -> list[Point]:
     ]
 
 
-def baseline_of(found: Iterable[Point]) -> Point | None:
-    """The baseline's point, if it was run."""
-    return next((point for point in found if point.setup == "baseline"), None)
-
-
 def best(found: Iterable[Point], setup: str, baseline: Point) -> Point | None:
-    """The point of a set-up with the fewest MACs whose F1 is within 0.01 of the baseline's, if there is one."""
+    """A set-up's point with the fewest MACs of those whose F1 is within 0.01 of the baseline's, if any is."""
     good = [p for p in found if p.setup == setup and p.f1.mean >= baseline.f1.mean - WITHIN]
     return min(good, key=lambda p: p.macs.mean, default=None)

@@ -14,6 +14,7 @@ from .evaluation import TEST_FRAMES, Evaluation, together
 
 with needs("rich"):
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
 SCHEMA = 1
@@ -74,7 +75,7 @@ def table(results: list[dict[str, Any]], backbone: str) -> Table:
     """One row a set-up; the stages' columns are operation sparsity."""
     made = Table(
         box=box.SIMPLE_HEAD,
-        title=f"{backbone} on UCF101, {results[0]['videos']:,} test videos: "
+        title=f"{escape(backbone)} on UCF101, {results[0]['videos']:,} test videos: "
         "operation sparsity, in all and by what the MACs read",
         title_justify="left",
     )

@@ -109,6 +109,11 @@ def test_levels_fall_with_the_step(gradient, options, low, high):
         np.testing.assert_allclose(by_values[at], 0.5 * 3 / 4 * sign.reshape(z.shape)[at] * slope, atol=1e-5)
 
 
+def test_penalty_that_goes_with_a_gradient():
+    assert DeltaActivation(gradient="surrogate").penalise == "magnitude"
+    assert DeltaActivation(gradient="lsq").penalise == "levels"
+
+
 def test_events_penalty():
     layer = DeltaActivation(step=STEP, gradient="lsq", penalise="events", penalty=2.0, frames=None)
     _, by_step = gradients(layer, np.float32(0))

@@ -230,7 +230,11 @@ def test_functions_are_traced_with_the_same_results():
     np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), model(IMAGES))
 
 
-def test_the_layer_is_not_compiled_by_xla():
-    model = functional()
+def test_xla_is_told_to_stay_away():
+    """It may multiply by a reciprocal instead of dividing by the step, which rounds otherwise."""
+    model = sparsify(functional_plain(), calibration=IMAGES)
+    assert [x.name for x in model.layers if not x.supports_jit] == [
+        "image_delta", "conv", "conv_relu_delta", "dense", "dense_output",
+    ]  # fmt: skip
     model.compile(loss="mse")
     assert model.jit_compile is False

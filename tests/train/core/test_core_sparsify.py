@@ -291,6 +291,25 @@ def test_steps_by_channel_where_only_mac_layers_read():
     assert residual_shapes["relu_delta"] == residual_shapes["bare_add_delta"] == ()
 
 
+@pytest.mark.parametrize(
+    "reader",
+    [
+        layers.Conv2D(6, 3, groups=2),
+        layers.DepthwiseConv2D(3, depth_multiplier=2),
+        layers.Dense(5),
+    ],
+    ids=["grouped", "depthwise", "dense"],
+)
+def test_steps_that_differ_by_channel_are_made_up_for_in_the_weights(reader):
+    image = keras.Input((10, 12, 3))
+    x = layers.Conv2D(4, 1, activation="relu", name="conv")(image)
+    model = keras.Model(image, type(reader).from_config(reader.get_config())(x))
+    sparse = sparsify(model, calibration=FRAMES, per_channel=True)
+    step = sparse.get_layer("conv_relu_delta").steps.numpy()
+    sparse.get_layer("conv_relu_delta").set_step(step * np.float32([1, 1.3, 1.7, 2.2]))
+    np.testing.assert_allclose(sparse(FRAMES), model(FRAMES), atol=0.05)
+
+
 def test_grouped_convolutions_are_counted_by_group():
     image = keras.Input((10, 12, 4))
     frames = clip(4, (10, 12, 4))

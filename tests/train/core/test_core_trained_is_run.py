@@ -29,7 +29,7 @@ from stillframe.frontend import from_keras
 from stillframe.frontend.quiet import quiet
 from stillframe.golden import ReferenceModel
 from stillframe.train import export, set_clip, sparsify
-from stillframe.train.rescale import for_output_step
+from stillframe.train.rescale import Sums, bias_codes, for_output_step, levels_of
 from stillframe.train.steps import tensor_scale
 from stillframe.video.value_range import ValueRange, code_table
 
@@ -73,6 +73,16 @@ def test_every_code_of_every_frame(gradient, per_channel):
 def test_an_input_with_negative_values():
     frames = clip(6, low=-1.0)
     assert_runs_as_trained(run(trained(frames), frames))
+
+
+def test_dense_layers_round_once_and_convolutions_twice():
+    """2 * (1 - 2**-16) / 4 is below a half; rounded to 2 / 4 first, it is one."""
+    one = tf.constant(1.0)
+    sums = Sums(tf.constant([[2]], tf.int64), tf.zeros(1), one, tf.constant([1 - 2.0**-16]))
+    levels = [int(levels_of(sums, 4 * one, round_once)[0, 0]) for round_once in (True, False)]
+    assert levels == [0, 1]
+    placed = {layer.name: layer.round_once for layer in delta_layers(sparsify(network(), step=0.1))}
+    assert [name for name, once in placed.items() if once] == ["hidden_relu_delta", "classes_output"]
 
 
 @pytest.mark.parametrize("setup", ["baseline", "spatial-input-delta"])
@@ -181,6 +191,13 @@ def test_weak_channels_with_biases(per_channel):
     assert_runs_as_trained(done)
     np.testing.assert_allclose(sparse(frames), model(frames), atol=0.02)
     assert np.abs(done.graph.nodes[0].bias).max() == 2**30 - 1  # one did not fit
+    image, act, head = delta_layers(sparse)
+    for node, name, before, behind in [(0, "conv", image, act), (1, "head", act, head)]:
+        layer, (scale, share) = sparse.get_layer(name), tensor_scale(before.steps)
+        _, scales = layer.weight_codes(scale, share)
+        scales, bias = for_output_step(scales, layer.bias, behind.steps)
+        expected, _ = bias_codes(tf.convert_to_tensor(bias), scale, scales)
+        np.testing.assert_array_equal(done.graph.nodes[node].bias, expected)
 
 
 def test_depthwise_convolutions():

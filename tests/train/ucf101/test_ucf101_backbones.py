@@ -104,7 +104,7 @@ def check_stages(name: str, size: int, model: Any) -> None:
     assert total(by_stage) == whole
     dense = whole.macs_dense / 2  # the second frame of two clips
     if size == 224:
-        assert 0.97 * MACS[name] < dense < MACS[name]
+        assert 0.95 * MACS[name] < dense < MACS[name]
     assert 0 < by_stage[0].macs_issued < by_stage[0].macs_dense
     first = next(layer for layer in model.layers if isinstance(layer, DeltaActivation))
     assert np.isclose(float(first.steps), BACKBONES[name].coarseness / 255, rtol=0.05)
