@@ -114,13 +114,18 @@ class Builder:
 
     def apply(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         """What stands for a layer in the new graph."""
+        if getattr(layer, "data_format", "channels_last") == "channels_first":
+            raise ValueError(
+                "Expected layers with channels last. "
+                f"Received: layer {layer.name} with data_format='channels_first'. Build the model channels last."
+            )
         if kind := next((MAC_LAYERS[t] for t in MAC_LAYERS if type(layer) is t), None):
             return self.mac(layer, kind, args[0])
         if isinstance(layer, keras.layers.BatchNormalization):
             return self.batch_norm(layer, args[0])
         if isinstance(layer, keras.layers.Activation | keras.layers.ReLU | keras.layers.Softmax):
             return self.activation(layer, args[0])
-        if isinstance(layer, RESHAPING):
+        if isinstance(layer, RESHAPING) and getattr(layer, "interpolation", "nearest") == "nearest":
             return self.reshaped(layer, args[0])
         if isinstance(layer, ELEMENTWISE):
             return self.plain(layer, *args)

@@ -471,3 +471,20 @@ def test_mac_layers_and_delta_layers_are_usable_by_hand():
     assert all(g is not None for g in tape.gradient(loss, model.trainable_variables))
     assert [row.kind for row in sparsity(model)] == ["activation", "mac", "activation"]
     assert 0 < total(sparsity(model)).operation_sparsity < 1
+
+
+def test_channels_first_is_refused():
+    image = keras.Input((1, 8, 8))
+    model = keras.Model(image, keras.layers.Conv2D(2, 3, data_format="channels_first", name="first")(image))
+    with pytest.raises(ValueError, match=r"Expected layers with channels last. Received: layer first"):
+        sparsify(model, step=0.1)
+
+
+@pytest.mark.parametrize(("interpolation", "rounded"), [("nearest", 3), ("bilinear", 4)])
+def test_only_nearest_upsampling_moves_levels(interpolation, rounded):
+    """What bilinear upsampling makes of levels are new values."""
+    image = keras.Input((6, 6, 1))
+    x = keras.layers.Conv2D(2, 3, activation="relu")(image)
+    x = keras.layers.UpSampling2D(2, interpolation=interpolation)(x)
+    sparse = sparsify(keras.Model(image, keras.layers.Conv2D(2, 3)(x)), step=0.1)
+    assert sum(isinstance(layer, DeltaActivation) for layer in sparse.layers) == rounded
