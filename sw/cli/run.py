@@ -50,6 +50,6 @@ def run(options: argparse.Namespace) -> int:
             console.print(line, highlight=False, soft_wrap=True)
         if job.difference:
             print(f"stillframe: {job.difference}", file=sys.stderr)
-    if options.beside and (line := tables.beside(*done)):
-        console.print(line, highlight=False, soft_wrap=True)
+    if options.beside and (comparison := tables.beside(*done)):
+        console.print(comparison, highlight=False, soft_wrap=True)
     return 0 if all(job.equal for job in done) else DIFFERENT

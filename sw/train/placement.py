@@ -117,7 +117,7 @@ class Builder:
         if getattr(layer, "data_format", "channels_last") == "channels_first":
             raise ValueError(
                 "Expected layers with channels last. "
-                f"Received: layer {layer.name} with data_format='channels_first'. Build the model channels last."
+                f"Received: layer {layer.name} with data_format='channels_first'."
             )
         if kind := next((MAC_LAYERS[t] for t in MAC_LAYERS if type(layer) is t), None):
             return self.mac(layer, kind, args[0])

@@ -98,9 +98,9 @@ class Results:
                 _cell(point.f1, ".3f"),
                 _cell(point.operation_sparsity, ".1%"),
                 _cell(point.macs, ",.0f"),
-                _ratio(baseline and baseline.macs, point.macs),
+                _ratio(baseline.macs if baseline else None, point.macs),
                 _cell(point.cycles, ",.0f"),
-                _ratio(baseline and baseline.cycles, point.cycles),
+                _ratio(baseline.cycles if baseline else None, point.cycles),
             )
         return made
 
