@@ -77,7 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="weight of the sparsity loss in clips of 8 frames; a hundredth in clips of 2 (default 1)",
     )
-    add("--penalise", choices=PENALISE, default="events", help="what the sparsity loss sums (default events)")
+    add(
+        "--penalise",
+        choices=PENALISE,
+        default="events",
+        help="what the sparsity loss sums of changes (default events); of values it is the magnitude",
+    )
     add("--gradient", choices=GRADIENTS, default="lsq", help="what the steps learn by (default lsq)")
     add(
         "--coarseness",

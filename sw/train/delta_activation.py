@@ -51,8 +51,8 @@ class DeltaActivation(keras.layers.Layer):
         fan_out: MACs that one non-zero element causes downstream, positive.
         penalise: What is summed: ``magnitude`` |dO| (the paper's), ``levels`` |dn| with O = n * step, or
             ``events`` 1 - exp(-|dn| / 2), nearly the number of changes. By default ``magnitude`` with the
-            surrogate gradient and ``levels`` with lsq, whose honest gradient could not make the step grow
-            otherwise.
+            surrogate gradient and of values (L1), else ``levels``: the honest gradient of lsq could not make
+            the step grow otherwise.
         counts: Whether ``changes`` from the frame before or the ``values`` themselves are penalised and
             counted. ``values`` is spatial sparsification.
         frames: Frames a clip, which lie one after the other in the batch axis; None if a batch is one clip.
@@ -120,7 +120,7 @@ class DeltaActivation(keras.layers.Layer):
         self.gradient = one_of("gradient", gradient, GRADIENTS)
         self.penalty = positive("penalty", penalty, or_zero=True)
         self.fan_out = positive("fan_out", fan_out)
-        default = "magnitude" if gradient == "surrogate" else "levels"
+        default = "magnitude" if gradient == "surrogate" or counts == "values" else "levels"
         self.penalise = one_of("penalise", penalise or default, PENALISE)
         self.counts = one_of("counts", counts, COUNTS)
         self.frames = whole_or_none("frames", frames, 1)

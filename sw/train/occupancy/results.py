@@ -85,7 +85,7 @@ class Results:
         made = Table(
             box=box.SIMPLE_HEAD,
             title=f"occupancy of {self.dataset.name}, {len(self.dataset.test)} test frames on "
-            f"{self.rows[0]['array']}: mean and standard deviation over {self.plan.seeds} seeds",
+            f"{self.rows[0]['array']}: mean and standard deviation over {self._seeds}",
             title_justify="left",
         )
         made.add_column("set-up")
@@ -106,13 +106,18 @@ class Results:
 
     def verdicts(self) -> Iterator[str]:
         """A line for each set-up beside the baseline, over all seeds, and one on the curves."""
-        yield from self._beside(self.table_points, f"means of {self.plan.seeds} seeds")
-        yield from self._beside(self.curve_points, "seed 0, best penalty of the curve")
+        yield from self._beside(self.table_points, f"over {self._seeds}")
+        if self.plan.curves:
+            yield from self._beside(self.curve_points, "seed 0, best penalty of the curve")
         yield (
             "nothing differs: the accelerator's outputs are those of training, for all networks and frames"
             if not self.mismatches
             else f"{self.mismatches:,} output values DIFFER from training or the golden model"
         )
+
+    @property
+    def _seeds(self) -> str:
+        return "1 seed" if self.plan.seeds == 1 else f"{self.plan.seeds} seeds"
 
     def _beside(self, found: list[Point], what: str) -> Iterator[str]:
         baseline = next((point for point in found if point.setup == "baseline"), None)

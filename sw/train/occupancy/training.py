@@ -45,7 +45,7 @@ def refine(
         calibration=calibration(dataset),
         coarseness=COARSENESS[case.setup],
         penalty=case.penalty,
-        penalise=PENALISE[case.setup],
+        penalise=PENALISE.get(case.setup),
         frames=network.CLIP,
     )
     network.fit(model, dataset.train, epochs, REFINEMENT_RATE, seed, after_epoch)

@@ -129,7 +129,8 @@ class Recipe:
             name,
             calibration=self._calibration(),
             coarseness=coarseness if SETUPS[name].counts == "changes" else 1.0,
-            penalise=self.config.penalise,
+            # Of values it is their magnitude, as in the paper.
+            penalise=self.config.penalise if SETUPS[name].counts == "changes" else None,
             gradient=self.config.gradient,
         )
         for stage in stages.refinement(self.config.epochs):

@@ -26,7 +26,7 @@ class Config:
         finetune_epochs: Of training for the task alone, before the refinement.
         epochs: Of each of the two stages of refinement.
         penalty: Weight of the sparsity loss in the first stage; the second has a hundredth.
-        penalise, gradient: As :func:`stillframe.train.sparsify` takes them.
+        penalise, gradient: As :func:`stillframe.train.sparsify` takes them; the former for changes only.
         coarseness: Initial steps in 1/255 of each tensor's range, for tensors whose changes count; None: the
             backbone's own.
         seed: Of everything random.

@@ -112,6 +112,7 @@ def test_levels_fall_with_the_step(gradient, options, low, high):
 def test_penalty_that_goes_with_a_gradient():
     assert DeltaActivation(gradient="surrogate").penalise == "magnitude"
     assert DeltaActivation(gradient="lsq").penalise == "levels"
+    assert DeltaActivation(gradient="lsq", counts="values").penalise == "magnitude"  # L1
 
 
 def test_events_penalty():

@@ -20,7 +20,7 @@ def scene(frames: int, moving: bool = True) -> tuple[np.ndarray, np.ndarray]:
     pictures += random.normal(0, 1, pictures.shape)
     truth = np.zeros((frames, HEIGHT, WIDTH), np.float32)
     for number in range(frames if moving else 0):
-        for top, speed, grey in ((20, 3, 250), (84, -2, 5)):
+        for top, speed, grey in ((20, 3, 200), (84, -2, 55)):
             left = (speed * number) % WIDTH
             pictures[number, top : top + 40, left : left + 18] = grey
             truth[number, top : top + 40, left : left + 18] = 1

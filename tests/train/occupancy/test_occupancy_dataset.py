@@ -91,12 +91,14 @@ def test_the_real_clip() -> None:
     assert 0.05 < made.test.maps.mean() < 0.15
 
 
-def test_a_blob_smaller_than_noise_does_not_count() -> None:
+def test_blobs_smaller_than_noise_do_not_count() -> None:
     pictures = np.full((100, labels.HEIGHT, labels.WIDTH), 100, np.uint8)
     for number in range(100):
         at = 20 + 2 * number
-        pictures[number, at : at + 40, 10:50] = 200  # 40 x 40: counts
-        pictures[number, at : at + 6, 300:306] = 200
+        pictures[number, at : at + 40, 10:50] = 200  # counts
+        for column in range(200, 360, 16):  # four of them lie in a cell, and cover more than enough of it
+            pictures[number, at : at + 6, column : column + 6] = 200
+            pictures[number, at + 16 : at + 22, column : column + 6] = 200
     maps = labels.occupancy(pictures, "c")
     assert maps[:, :, :2].any(axis=(1, 2)).all()
     assert not maps[:, :, 2:].any()

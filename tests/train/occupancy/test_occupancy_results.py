@@ -67,9 +67,9 @@ def test_table_has_the_penalties_of_all_seeds() -> None:
 def test_verdicts_at_equal_f1() -> None:
     """A set-up's means against the baseline's; along the curves, seed 0 against seed 0."""
     assert list(results(ROWS).verdicts()) == [
-        "spatial: F1 more than 0.01 below the baseline's (means of 2 seeds)",
+        "spatial: F1 more than 0.01 below the baseline's (over 2 seeds)",
         "temporal 2: 4.00x fewer MACs, 3.00x fewer cycles than the baseline, F1 0.903 against 0.910 "
-        "(means of 2 seeds)",
+        "(over 2 seeds)",
         "spatial 0.01: 2.00x fewer MACs, 1.50x fewer cycles than the baseline, F1 0.900 against 0.900 "
         "(seed 0, best penalty of the curve)",
         "temporal 4: 8.00x fewer MACs, 5.00x fewer cycles than the baseline, F1 0.895 against 0.900 "
