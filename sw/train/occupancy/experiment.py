@@ -24,7 +24,7 @@ from stillframe.video import code_table
 from . import network
 from .accelerator import CHUNK, measure
 from .dataset import VALUE_RANGE, Dataset
-from .plan import Case, Plan
+from .plan import COARSENESS, PENALISE, Case, Plan
 from .training import calibration, evaluate, refine, train
 
 Row = dict[str, Any]
@@ -47,8 +47,18 @@ class Experiment:
         self.progress = progress or Silent()
         self.config = ArrayConfig.parse(plan.array)
         data = zlib.crc32(dataset.test.maps.tobytes(), zlib.crc32(dataset.train.frames.tobytes()))
-        self._task_settings = {"data": data, "epochs": plan.epochs}
-        self._settings = {**self._task_settings, "refinement": plan.refinement, "array": plan.array}
+        self._task_settings = {
+            "data": data,
+            "epochs": plan.epochs,
+            "convolutions": [list(convolution) for convolution in network.CONVOLUTIONS],
+        }
+        self._settings = {
+            **self._task_settings,
+            "refinement": plan.refinement,
+            "array": plan.array,
+            "penalise": PENALISE,
+            "coarseness": COARSENESS,
+        }
 
     def run(self) -> list[Row]:
         """Train and measure what is not there yet.

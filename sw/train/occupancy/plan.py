@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 PENALTIES = {"baseline": 0.0, "spatial": 1.0, "spatial-input-delta": 1.0, "temporal": 2.0}
 """Of the set-ups in the table, run with every seed."""
 
-CURVES = {"spatial": (0.3, 1.0, 3.0), "temporal": (0.5, 1.0, 2.0, 4.0)}
+CURVES = {"spatial": (0.3, 1.0, 3.0), "temporal": (1.0, 2.0, 4.0)}
 """Penalties of the trade-off curves, run with the first seed."""
 
 COARSENESS = {"baseline": 1.0, "spatial": 1.0, "spatial-input-delta": 1.0, "temporal": 4.0}

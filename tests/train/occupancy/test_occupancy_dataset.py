@@ -98,7 +98,7 @@ def test_blobs_smaller_than_noise_do_not_count() -> None:
         pictures[number, at : at + 40, 10:50] = 200  # counts
         for column in range(200, 360, 16):  # four of them lie in a cell, and cover more than enough of it
             pictures[number, at : at + 6, column : column + 6] = 200
-            pictures[number, at + 16 : at + 22, column : column + 6] = 200
+            pictures[number, at + 20 : at + 26, column : column + 6] = 200
     maps = labels.occupancy(pictures, "c")
     assert maps[:, :, :2].any(axis=(1, 2)).all()
     assert not maps[:, :, 2:].any()
