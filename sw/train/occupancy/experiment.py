@@ -15,10 +15,10 @@ import numpy as np
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.driver import Device, open_device
 from stillframe.frontend import from_keras
-from stillframe.frontend.quiet import quiet
 from stillframe.run.files import write_bytes, write_json
 from stillframe.run.progress import Progress, Silent
 from stillframe.train import export
+from stillframe.train.saving import save_model
 from stillframe.video import code_table
 
 from . import network
@@ -94,7 +94,7 @@ class Experiment:
         note = self._note(f"{case.name}: training")
         model = refine(trained, case, self.dataset, self.plan.refinement, note)
         tflite, row = self.measured(case, model, device)
-        _save(model, self.folder / f"{case.name}.keras")
+        save_model(model, self.folder / f"{case.name}.keras")
         write_bytes(self.folder / f"{case.name}.tflite", tflite)
         self._keep(case.name, self._settings, row)
         self.progress.say(
@@ -108,7 +108,7 @@ class Experiment:
         path = self.folder / f"{name}.keras"
         keras.utils.clear_session()
         if self._kept(name, self._task_settings) is None:
-            _save(train(self.dataset, seed, self.plan.epochs, self._note(f"{name}: training")), path)
+            save_model(train(self.dataset, seed, self.plan.epochs, self._note(f"{name}: training")), path)
             self._keep(name, self._task_settings, {})
         return keras.models.load_model(path, compile=False)
 
@@ -183,19 +183,3 @@ class Experiment:
 
 def _trained(seed: int) -> str:
     return f"trained-seed{seed}"
-
-
-def _save(model: Any, path: Path) -> None:
-    """Save a Keras model so that it appears whole or not at all."""
-    scratch = path.with_name(f"{path.stem}.part.keras")
-    try:
-        with quiet():
-            model.save(scratch)
-        scratch.replace(path)
-    except OSError as error:
-        raise StillframeError(
-            f"{path}: expected a place to write to, got: {error.strerror or error}",
-            "make room, then run the same command again",
-        ) from error
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -65,23 +65,3 @@ def load_network(config: Config, classes: int) -> Any:
 def initial_coarseness(backbone: str) -> float:
     """Initial steps in 1/255 of each tensor's range."""
     return BACKBONES[backbone].coarseness if backbone in BACKBONES else 1.0
-
-
-def save_model(model: Any, path: Path) -> None:
-    """Save a model so that the file appears whole or not at all.
-
-    Raises:
-        StillframeError: It cannot be written.
-    """
-    scratch = path.with_name(f"{path.stem}.part.keras")
-    try:
-        with quiet():
-            model.save(scratch)
-        scratch.replace(path)
-    except OSError as error:
-        raise StillframeError(
-            f"{path}: expected a place to write to, got: {error.strerror or error}",
-            "make room, then run the same command again",
-        ) from error
-    finally:
-        scratch.unlink(missing_ok=True)

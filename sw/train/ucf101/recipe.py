@@ -13,6 +13,7 @@ from stillframe.contract import StillframeError
 from stillframe.run.files import write_json
 from stillframe.run.progress import Progress, Silent
 from stillframe.train import SETUPS, set_clip, set_penalty, sparsify
+from stillframe.train.saving import save_model
 from stillframe.video.fit import fit
 
 from . import stages
@@ -20,7 +21,7 @@ from .clips import Clips, ahead, scaled
 from .dataset import Dataset, Video
 from .depth import network_stages
 from .evaluation import TEST_FRAMES, evaluate
-from .network import initial_coarseness, load_network, save_model
+from .network import initial_coarseness, load_network
 from .results import as_json
 from .settings import Config, claim
 from .stages import Stage
