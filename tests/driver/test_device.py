@@ -44,7 +44,7 @@ def test_other_array_is_named():
         device.check(ArrayConfig.parse("1x8@25F"))
     assert str(error.value) == (
         "device: expected the array 1x8@25F that the program is compiled for with lanes 8, "
-        "weights_words 1024; got an array of 1x4 with lanes 4, weights_words 2560\n"
+        "weights_words 1024; got an array of 1x4 with lanes 4, weights_words 2048\n"
         "  -> compile the model for the device's array (--array), or load the array's bitstream"
     )
 

@@ -1,4 +1,4 @@
-"""The results in docs/results, the networks shipped, and the figures that the documentation takes from them."""
+"""The results in docs/results, the networks shipped, the figures that the documentation takes from them."""
 
 from __future__ import annotations
 
