@@ -13,6 +13,7 @@ from stillframe.contract import StillframeError
 from stillframe.video.value_range import ValueRange
 
 from . import train_occupancy, train_ucf101
+from .numbers import number
 
 MODES = ("auto", "delta", "direct", "dense")
 
@@ -159,15 +160,3 @@ def _train(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentPar
     )
     train_ucf101.add_arguments(ucf101)
     return {"occupancy": occupancy, "ucf101": ucf101}
-
-
-def number(option: str, low: int, high: int | None = None):  # type: ignore[no-untyped-def]
-    """A reader of whole numbers from ``low`` to ``high``."""
-
-    def read(text: str) -> int:
-        if text.isascii() and text.isdigit() and int(text) >= low and (high is None or int(text) <= high):
-            return int(text)
-        expected = f"a whole number of {low} or more" if high is None else f"a whole number, {low} to {high}"
-        raise StillframeError(f"{option}: expected {expected}, got {text!r}", "change the number")
-
-    return read

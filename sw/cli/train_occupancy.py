@@ -7,14 +7,14 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from .numbers import number
+
 DIFFERENT = 1
 DEFAULT_FOLDER = Path("build/occupancy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options. Imports nothing that takes long."""
-    from .arguments import number
-
     add = parser.add_argument
     add(
         "--clip",

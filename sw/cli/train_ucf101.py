@@ -11,6 +11,8 @@ from typing import Any
 
 from stillframe.contract import StillframeError
 
+from .numbers import number
+
 INTERRUPTED = 130
 SETUPS = ("baseline", "spatial", "spatial-input-delta", "temporal")
 PENALISE = ("magnitude", "levels", "events")
@@ -19,8 +21,6 @@ GRADIENTS = ("surrogate", "lsq")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options. Imports nothing that takes long."""
-    from .arguments import number
-
     add = parser.add_argument
     add(
         "--data", metavar="DIR", type=Path, required=True, help="folder with UCF101's videos in class folders"
