@@ -95,9 +95,9 @@ class Operation:
             )
         return scale, zero_point
 
-    def value(self) -> Value:
-        """Input 0 as an activation, wherever it is."""
-        raw = self.tensor(0)
+    def value(self, position: int = 0) -> Value:
+        """Input ``position`` as an activation, wherever it is."""
+        raw = self.tensor(position)
         if raw.index not in self.builder.values:
             origin = "a constant" if raw.data is not None else "a tensor that nothing computes"
             raise self.error(
@@ -107,13 +107,17 @@ class Operation:
             )
         return self.builder.values[raw.index]
 
-    def device_input(self) -> int:
-        """Input 0 as a device tensor, in any shape.
+    def is_constant(self, position: int) -> bool:
+        """Whether input ``position`` is part of the file, not computed."""
+        return self.tensor(position).data is not None
+
+    def device_input(self, position: int = 0) -> int:
+        """Input ``position`` as a device tensor, in any shape.
 
         Raises:
             StillframeError: It is not int8, or only the host has it.
         """
-        raw, value = self.tensor(0), self.value()
+        raw, value = self.tensor(position), self.value(position)
         scale, zero_point = self.quantisation(raw)
         if value.tensor is not None and value.host_ops:
             raise self._host_in_the_middle(value)
@@ -130,14 +134,14 @@ class Operation:
             )
         return value.tensor
 
-    def map_input(self) -> int:
-        """Input 0 as a device tensor in the shape in which the device holds it.
+    def map_input(self, position: int = 0) -> int:
+        """Input ``position`` as a device tensor in the shape in which the device holds it.
 
         Raises:
             StillframeError: As :meth:`device_input`, or a reshape has folded the map.
         """
-        index = self.device_input()
-        shape, device = self.builder.values[self.tensor(0).index].shape, self.builder.tensors[index].shape
+        index = self.device_input(position)
+        shape, device = self.value(position).shape, self.builder.tensors[index].shape
         if len(shape) not in (1, 3) or map_shape(shape) != map_shape(device):
             raise self.error(
                 f"the {shape_text(device)} map as its producer computes it",
@@ -186,10 +190,10 @@ class Operation:
             )
         return values
 
-    def weight_scales(self, position: int, channels: int) -> npt.NDArray[np.float32]:
-        """Scales of int8 weights, one, or one an output channel along dimension 0; zero points are 0."""
+    def weight_scales(self, position: int, channels: int, axis: int = 0) -> npt.NDArray[np.float32]:
+        """Scales of int8 weights: one, or one an output channel along ``axis``; zero points are 0."""
         raw = self.tensor(position)
-        if len(raw.scales) not in (1, channels) or (len(raw.scales) > 1 and raw.axis != 0):
+        if len(raw.scales) not in (1, channels) or (len(raw.scales) > 1 and raw.axis != axis):
             raise self.error(
                 f"one weight scale, or one for each of {channels} output channels",
                 f"{len(raw.scales)} along dimension {raw.axis}",
