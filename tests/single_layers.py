@@ -10,7 +10,22 @@ from tflite_writer import ModelWriter
 
 SAME, VALID = 0, 1
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+SUM_OPTIONS = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions"}
 Quantisation = tuple[float, int]
+
+
+def output_size(
+    shape: Sequence[int],
+    window: Sequence[int],
+    strides: tuple[int, int],
+    padding: int,
+    dilation: tuple[int, int] = (1, 1),
+) -> list[int]:
+    """Rows and columns that a window makes of a map of ``shape``."""
+    return [
+        -(-n // s) if padding == SAME else (n - (k - 1) * d - 1) // s + 1
+        for n, k, s, d in zip(shape, window, strides, dilation, strict=False)
+    ]
 
 
 def conv_model(
@@ -31,10 +46,7 @@ def conv_model(
     """
     weights = np.asarray(weights, np.int8)
     channels, *window, _ = weights.shape
-    size = [
-        -(-n // s) if padding == SAME else (n - k) // s + 1
-        for n, k, s in zip(shape, window, strides, strict=False)
-    ]
+    size = output_size(shape, window, strides, padding, dilation)
     w = ModelWriter()
     (scale_in, zero_in), (scale_out, zero_out) = quantisation
     x = w.tensor("net/image", (1, *shape), scale=scale_in, zero_point=zero_in)
@@ -100,6 +112,51 @@ def dense_model(
     return w.finish([x], [y])
 
 
+def depthwise_model(
+    shape: tuple[int, int, int],
+    weights: Any,
+    bias: Any = None,
+    strides: tuple[int, int] = (1, 1),
+    padding: int = VALID,
+    activation: str = "NONE",
+    quantisation: tuple[Quantisation, Quantisation] = ((0.05, -3), (0.1, 5)),
+    scales: float | Sequence[float] = 0.02,
+    dilation: tuple[int, int] = (1, 1),
+    **changes: Any,
+) -> bytes:
+    """DEPTHWISE_CONV_2D. ``weights`` are int8, (1, rows, columns, input channels x multiplier).
+
+    ``changes`` override arguments of the weight tensor.
+    """
+    weights = np.asarray(weights, np.int8)
+    _, *window, channels = weights.shape
+    size = output_size(shape, window, strides, padding, dilation)
+    w = ModelWriter()
+    (scale_in, zero_in), (scale_out, zero_out) = quantisation
+    x = w.tensor("net/image", (1, *shape), scale=scale_in, zero_point=zero_in)
+    k = w.tensor(
+        "net/depthwise/kernel",
+        **({"shape": weights.shape, "scale": scales, "data": weights, "axis": 3} | changes),
+    )
+    bias = np.zeros(channels) if bias is None else bias
+    b = w.tensor("net/depthwise/bias", (len(bias),), "INT32", scale_in * np.asarray(scales), data=bias)
+    y = w.tensor("net/depthwise/out", (1, *size, channels), scale=scale_out, zero_point=zero_out)
+    w.operator(
+        "DEPTHWISE_CONV_2D",
+        [x, k, b],
+        [y],
+        "DepthwiseConv2DOptions",
+        Padding=padding,
+        StrideH=strides[0],
+        StrideW=strides[1],
+        DepthMultiplier=channels // shape[2],
+        DilationHFactor=dilation[0],
+        DilationWFactor=dilation[1],
+        FusedActivationFunction=ACTIVATIONS[activation],
+    )
+    return w.finish([x], [y])
+
+
 def pool_model(
     shape: tuple[int, int, int],
     window: tuple[int, int],
@@ -107,17 +164,15 @@ def pool_model(
     padding: int,
     activation: str = "NONE",
     quantisation: Quantisation = (0.05, -3),
+    op: str = "MAX_POOL_2D",
 ) -> bytes:
-    """MAX_POOL_2D."""
-    size = [
-        -(-n // s) if padding == SAME else (n - k) // s + 1
-        for n, k, s in zip(shape, window, strides, strict=False)
-    ]
+    """MAX_POOL_2D or AVERAGE_POOL_2D."""
+    size = output_size(shape, window, strides, padding)
     w = ModelWriter()
     x = w.tensor("net/image", (1, *shape), scale=quantisation[0], zero_point=quantisation[1])
     y = w.tensor("net/pool/out", (1, *size, shape[2]), scale=quantisation[0], zero_point=quantisation[1])
     w.operator(
-        "MAX_POOL_2D",
+        op,
         [x],
         [y],
         "Pool2DOptions",
@@ -128,6 +183,53 @@ def pool_model(
         FilterWidth=window[1],
         FusedActivationFunction=ACTIVATIONS[activation],
     )
+    return w.finish([x], [y])
+
+
+def mean_model(
+    shape: tuple[int, ...],
+    quantisation: tuple[Quantisation, Quantisation],
+    keep_dims: bool = False,
+    axes: Sequence[int] = (1, 2),
+) -> bytes:
+    """MEAN over ``axes``, the batch counted as dimension 0."""
+    w = ModelWriter()
+    whole = (1, *shape)
+    kept = [n for i, n in enumerate(whole) if i not in [a % len(whole) for a in axes]]
+    folded = [1 if i in [a % len(whole) for a in axes] else n for i, n in enumerate(whole)]
+    x = w.tensor("net/image", whole, scale=quantisation[0][0], zero_point=quantisation[0][1])
+    a = w.tensor("net/mean/axes", (len(axes),), "INT32", data=axes)
+    out = folded if keep_dims else kept
+    y = w.tensor("net/mean/out", out, scale=quantisation[1][0], zero_point=quantisation[1][1])
+    w.operator("MEAN", [x, a], [y], "ReducerOptions", KeepDims=keep_dims)
+    return w.finish([x], [y])
+
+
+def sum_model(
+    op: str,
+    shape: tuple[int, int, int],
+    quantisation: tuple[Quantisation, Quantisation, Quantisation],
+    activation: str = "NONE",
+    channels: int | None = None,
+) -> bytes:
+    """ADD or SUB of the input and of its channels in reverse, which a convolution gives another quantisation.
+
+    ``quantisation``: of the input, of the second operand (``channels`` of it) and of the result.
+    """
+    w = ModelWriter()
+    (scale_in, zero_in), (scale_second, zero_second), (scale_out, zero_out) = quantisation
+    channels = shape[2] if channels is None else channels
+    x = w.tensor("net/image", (1, *shape), scale=scale_in, zero_point=zero_in)
+    weights = np.eye(shape[2])[::-1][:channels, None, None]
+    scale = scale_second / scale_in
+    k = w.tensor("net/reverse/kernel", weights.shape, scale=scale, data=weights)
+    b = w.tensor("net/reverse/bias", (channels,), "INT32", scale_in * scale, data=np.zeros(channels))
+    second = w.tensor(
+        "net/reverse/out", (1, *shape[:2], channels), scale=scale_second, zero_point=zero_second
+    )
+    w.operator("CONV_2D", [x, k, b], [second], "Conv2DOptions", Padding=VALID, StrideH=1, StrideW=1)
+    y = w.tensor("net/sum/out", (1, *shape), scale=scale_out, zero_point=zero_out)
+    w.operator(op, [x, second], [y], SUM_OPTIONS[op], FusedActivationFunction=ACTIVATIONS[activation])
     return w.finish([x], [y])
 
 

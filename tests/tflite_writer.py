@@ -164,7 +164,27 @@ class ModelWriter:
         return tflite.OperatorCodeEnd(b)
 
 
-_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "SOFTMAX": 2, "RELU": 2, "RELU6": 2}
+_VERSIONS = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "FULLY_CONNECTED": 4,
+    "LEAKY_RELU": 2,
+    "LOGISTIC": 2,
+    "MAX_POOL_2D": 2,
+    "MEAN": 2,
+    "MUL": 2,
+    "PAD": 2,
+    "PADV2": 2,
+    "RELU": 2,
+    "RELU6": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 3,
+    "SOFTMAX": 2,
+    "SUB": 2,
+    "TANH": 2,
+}
 """Versions that take int8."""
 
 

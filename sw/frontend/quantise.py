@@ -75,6 +75,16 @@ def rescale_multiplier(scale_in: float, scale_out: float, factor: float = 1.0) -
     return quantise_multiplier(float(np.float32(scale_in) * np.float32(factor) / np.float32(scale_out)))
 
 
+def mean_multiplier(scale_in: float, scale_out: float, count: int) -> tuple[int, int]:
+    """(multiplier, shift) from a sum of ``count`` values to their mean in the output's scale, as MEAN does.
+
+    The multiplier for the scales is divided by ``count``, with as many bits more as fit, and truncated.
+    """
+    multiplier, shift = quantise_multiplier(float(scale_in) / float(scale_out))
+    bits = min(count.bit_length() - 1, 32, 31 + shift)
+    return (multiplier << bits) // count, shift - bits
+
+
 def accumulator_range(weights: Int8, bias: Int32, zero_point: int) -> tuple[Int64, Int64]:
     """Smallest and largest accumulator, bias included, by output channel, for any codes.
 

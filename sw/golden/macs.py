@@ -1,4 +1,4 @@
-"""Multiplications of a convolution, counted from its input, to check the hardware's counters against."""
+"""Multiplications of a sum of products, counted from its input, to check the hardware's counters against."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillframe.frontend.graph import Conv, Graph, Int8
+from stillframe.frontend.graph import AveragePool, Conv, DepthwiseConv, Graph, Int8, Mean
 from stillframe.frontend.shapes import map_shape
 
 Counts = npt.NDArray[np.int64]
+Linear = Conv | DepthwiseConv | AveragePool | Mean
 
 
 @dataclass(frozen=True)
 class MacCounts:
-    """Multiplications of one convolution: taps inside the image x output channels.
+    """Multiplications of one layer: taps inside the image x output channels that each of them goes to.
 
     Attributes:
         dense: In every frame, whatever the values.
@@ -29,35 +30,43 @@ class MacCounts:
     direct: Counts
 
 
-def reach(node: Conv, height: int, width: int) -> Counts:
+def reach(node: Linear, height: int, width: int) -> Counts:
     """How many output pixels read each input pixel: int64, (height, width)."""
+    if isinstance(node, Mean):
+        return np.ones((height, width), np.int64)
+    window = node.window if isinstance(node, AveragePool) else node.weights.shape[:2]
+    dilation = (1, 1) if isinstance(node, AveragePool) else node.dilation
 
-    def along(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> Counts:
-        out = (size + sum(padding) - kernel) // stride + 1
-        first = np.arange(out)[:, None] * stride - padding[0]
-        position = np.arange(size)[None]
-        return ((first <= position) & (position < first + kernel)).sum(axis=0, dtype=np.int64)
+    def along(axis: int, size: int) -> Counts:
+        taps = np.arange(window[axis]) * dilation[axis]
+        padding = node.padding[axis]
+        out = (size + sum(padding) - taps[-1] - 1) // node.strides[axis] + 1
+        first = np.arange(out) * node.strides[axis] - padding[0]
+        places = (first[:, None] + taps).reshape(-1)
+        return np.bincount(places[(places >= 0) & (places < size)], minlength=size).astype(np.int64)
 
-    rows, columns, *_ = node.weights.shape
-    vertical = along(height, rows, node.strides[0], node.padding[0])
-    horizontal = along(width, columns, node.strides[1], node.padding[1])
-    return np.outer(vertical, horizontal)
+    return np.outer(along(0, height), along(1, width))
 
 
-def count_macs(graph: Graph, node: Conv, after: Int8, before: Int8) -> MacCounts:
-    """Count a convolution's multiplications.
+def lanes_of_an_event(node: Linear) -> int:
+    """Output channels that one value of the input takes part in."""
+    return int(node.weights.shape[-1]) if isinstance(node, Conv | DepthwiseConv) else 1
+
+
+def count_macs(graph: Graph, node: Linear, after: Int8, before: Int8) -> MacCounts:
+    """Count a layer's multiplications; an average is counted as multiplications by 1.
 
     Args:
-        graph, node: The convolution.
+        graph, node: The layer.
         after, before: Its input as consumers see it in each frame, and before it, frames x map.
     """
     tensor = graph.tensors[node.inputs[0]]
     height, width, channels = map_shape(tensor.shape)
     readers = reach(node, height, width)
-    out_channels = node.weights.shape[-1]
+    lanes = lanes_of_an_event(node)
 
     def macs(event: npt.NDArray[np.bool_]) -> Counts:
-        return (event.sum(axis=-1, dtype=np.int64) * readers).sum(axis=(1, 2)) * out_channels
+        return (event.sum(axis=-1, dtype=np.int64) * readers).sum(axis=(1, 2)) * lanes
 
-    dense = int(readers.sum()) * channels * out_channels
+    dense = int(readers.sum()) * channels * lanes
     return MacCounts(dense, macs(after != before), macs(after != tensor.zero_point))

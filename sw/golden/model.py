@@ -12,7 +12,7 @@ from keras import device, ops
 
 from stillframe.contract import StillframeError
 from stillframe.driver import host_ops
-from stillframe.frontend.graph import Conv, Graph, Int8
+from stillframe.frontend.graph import LINEAR, Graph, Int8, Node
 from stillframe.frontend.shapes import map_shape, shape_text
 from stillframe.frontend.thresholds import thresholds_for
 
@@ -37,7 +37,7 @@ class Trace:
         outputs: By name, (frames, *shape): the model's outputs behind their host operators; int8 codes unless
             the model ends in another type.
         sent: int64 by tensor index, (frames,): elements sent in each frame.
-        macs: By the name of a convolution's node.
+        macs: By the name of each node that is a sum of products (:data:`~stillframe.frontend.graph.LINEAR`).
         key: bool, (frames,): computed from scratch.
     """
 
@@ -55,7 +55,7 @@ class GoldenModel:
         graph: The network.
         thresholds: Codes by tensor index (a tensor left out has 0), or one number for the tensors that
             :func:`~stillframe.frontend.thresholds_for` applies it to.
-        mode: ``delta`` keeps the accumulators of every convolution from frame to frame and adds what changes;
+        mode: ``delta`` keeps the sums of products of every layer from frame to frame and adds what changes;
             ``direct`` computes each frame from its values. Both give the same tensors.
 
     Example:
@@ -129,13 +129,13 @@ class GoldenModel:
 
         arrive(0, frames)
         for node in self.graph.nodes:
-            (source,) = node.inputs
-            if isinstance(node, Conv):
+            source = node.inputs[0]
+            if isinstance(node, LINEAR):
                 macs[node.name] = count_macs(self.graph, node, tensors[source], before[source])
-            if isinstance(node, Conv) and self.mode == "delta":
+            if isinstance(node, LINEAR) and self.mode == "delta":
                 codes = self._delta(node, tensors[source], before[source], key)
             else:
-                codes = self.layers[node.name](tensors[source])
+                codes = self.layers[node.name](*(tensors[i] for i in node.inputs))
             arrive(node.output, ops.convert_to_numpy(codes))
         return Trace(
             tensors={i: x.reshape(len(x), *self.graph.tensors[i].shape) for i, x in tensors.items()},
@@ -150,7 +150,7 @@ class GoldenModel:
             key=key,
         )
 
-    def _delta(self, node: Conv, after: Int8, before: Int8, key: npt.NDArray[np.bool_]) -> Any:
+    def _delta(self, node: Node, after: Int8, before: Int8, key: npt.NDArray[np.bool_]) -> Any:
         """Z(t) = Z(t-1) + W * (x(t) - x(t-1)), from 0 and the zero point in a key frame."""
         layer = self.layers[node.name]
         sums = np.array(ops.convert_to_numpy(layer.accumulate(after.astype(np.int64) - before)))

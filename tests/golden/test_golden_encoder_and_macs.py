@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from single_layers import SAME, VALID, conv_model, dense_model
+from single_layers import SAME, VALID, conv_model, dense_model, depthwise_model, mean_model, pool_model
 
 from stillframe.contract import StillframeError
 from stillframe.frontend import read_tflite
@@ -48,42 +48,75 @@ def test_encoder_needs_a_key_frame_first():
         DeltaEncoder(0, 0).encode(np.zeros((1, 2), np.int8), np.array([False]))
 
 
-def taps(node, height, width):
-    """(output row, output column, input row, input column) of every tap inside the image."""
-    rows, columns = node.weights.shape[:2]
+def taps(node, height, width, window, dilation=(1, 1)):
+    """(row, column) of the input pixel under every tap inside the image, of every output pixel."""
+    reach = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
     (top, bottom), (left, right) = node.padding
-    for oy in range((height + top + bottom - rows) // node.strides[0] + 1):
-        for ox in range((width + left + right - columns) // node.strides[1] + 1):
-            for ky, kx in itertools.product(range(rows), range(columns)):
-                y, x = oy * node.strides[0] + ky - top, ox * node.strides[1] + kx - left
+    for oy in range((height + top + bottom - reach[0]) // node.strides[0] + 1):
+        for ox in range((width + left + right - reach[1]) // node.strides[1] + 1):
+            for ky, kx in itertools.product(*map(range, window)):
+                y = oy * node.strides[0] + ky * dilation[0] - top
+                x = ox * node.strides[1] + kx * dilation[1] - left
                 if 0 <= y < height and 0 <= x < width:
                     yield y, x
 
 
-@pytest.mark.parametrize("padding", [SAME, VALID])
-@pytest.mark.parametrize(
-    ("window", "strides"), [((3, 3), (1, 1)), ((5, 2), (2, 1)), ((1, 1), (2, 2)), ((2, 7), (1, 3))]
-)
-def test_macs_of_a_convolution(padding, window, strides):
+def assert_counts(data, places, lanes):
+    """A layer counts as many multiplications as the input pixels ``places(node)`` go to ``lanes`` outputs."""
     rng = np.random.default_rng(3)
-    height, width, channels, out_channels = 6, 8, 2, 5
-    weights = rng.integers(-127, 128, (out_channels, *window, channels))
-    data = conv_model((height, width, channels), weights, [0] * out_channels, strides, padding)
-    graph = read_tflite(data, "conv", "conv.tflite")
-    frames = rng.integers(-5, 0, (4, height, width, channels)).astype(np.int8)
+    graph = read_tflite(data, "layer", "layer.tflite")
+    (node,) = graph.nodes
+    shape = graph.tensors[0].shape
+    frames = rng.integers(-5, 0, (4, *shape)).astype(np.int8)
     frames[2] = frames[1]
-    golden = GoldenModel(graph, {0: 1})
-    trace = golden.run(frames, key=[3])
+    trace = GoldenModel(graph, {0: 1}).run(frames, key=[3])
     (counts,) = trace.macs.values()
     seen, zero_point = trace.tensors[0].astype(int), graph.tensors[0].zero_point
-    places = list(taps(graph.nodes[0], height, width))
-    assert counts.dense == len(places) * channels * out_channels
+    places = list(places(node))
+    assert counts.dense == len(places) * shape[2] * lanes
     for t in range(4):
         previous = zero_point if t in (0, 3) else seen[t - 1]
         delta, direct = seen[t] != previous, seen[t] != zero_point
-        assert counts.delta[t] == sum(delta[place].sum() for place in places) * out_channels
-        assert counts.direct[t] == sum(direct[place].sum() for place in places) * out_channels
+        assert counts.delta[t] == sum(delta[place].sum() for place in places) * lanes
+        assert counts.direct[t] == sum(direct[place].sum() for place in places) * lanes
     assert counts.delta[2] == 0 < counts.direct[2]
+
+
+WINDOWS = pytest.mark.parametrize(
+    ("window", "strides"), [((3, 3), (1, 1)), ((5, 2), (2, 1)), ((1, 1), (2, 2)), ((2, 7), (1, 3))]
+)
+PADDINGS = pytest.mark.parametrize("padding", [SAME, VALID])
+DILATIONS = pytest.mark.parametrize("dilation", [(1, 1), (1, 2), (2, 1)])
+
+
+@PADDINGS
+@WINDOWS
+@DILATIONS
+def test_macs_of_a_convolution(padding, window, strides, dilation):
+    weights = np.ones((5, *window, 2))
+    data = conv_model((9, 13, 2), weights, [0] * 5, strides, padding, dilation=dilation)
+    assert_counts(data, lambda node: taps(node, 9, 13, window, dilation), 5)
+
+
+@PADDINGS
+@WINDOWS
+@DILATIONS
+def test_macs_of_a_depthwise_convolution(padding, window, strides, dilation):
+    weights = np.ones((1, *window, 6))
+    data = depthwise_model((9, 13, 2), weights, None, strides, padding, dilation=dilation)
+    assert_counts(data, lambda node: taps(node, 9, 13, window, dilation), 3)
+
+
+@PADDINGS
+@WINDOWS
+def test_macs_of_an_average_pooling(padding, window, strides):
+    data = pool_model((6, 8, 2), window, strides, padding, op="AVERAGE_POOL_2D")
+    assert_counts(data, lambda node: taps(node, 6, 8, window), 1)
+
+
+def test_macs_of_a_mean():
+    data = mean_model((6, 8, 2), ((0.1, -3), (0.1, 5)))
+    assert_counts(data, lambda node: itertools.product(range(6), range(8)), 1)
 
 
 def test_macs_of_a_dense_layer():

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from single_layers import SAME, VALID, conv_model, dense_model, pool_model, prelu_model, unary_model
+from single_layers import (
+    SAME,
+    VALID,
+    conv_model,
+    dense_model,
+    depthwise_model,
+    mean_model,
+    pool_model,
+    prelu_model,
+    sum_model,
+    unary_model,
+)
 
 from stillframe.contract import StillframeError
 from stillframe.frontend import read_tflite
@@ -22,6 +33,7 @@ SETTINGS = settings(max_examples=40, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
 zero_points = st.integers(-128, 127)
 activations = st.sampled_from(["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
+dilations = st.tuples(st.integers(1, 2), st.integers(1, 2))
 
 
 @st.composite
@@ -29,6 +41,14 @@ def quantisations(draw: st.DrawFn, low: float = 2.0**-10, high: float = 1.0) -> 
     """(scale, zero point); now and then a power of two, which makes exact halves."""
     scale = draw(st.one_of(st.floats(low, high, width=32), st.sampled_from([0.125, 0.25, 0.5])))
     return float(np.float32(scale)), draw(zero_points)
+
+
+def under(
+    size: tuple[int, int], window: tuple[int, int], padding: int, dilation: tuple[int, int] = (1, 1)
+) -> tuple[int, ...]:
+    """``size``, or as much as the window needs without padding."""
+    least = [(k - 1) * d + 1 if padding == VALID else 1 for k, d in zip(window, dilation, strict=True)]
+    return tuple(max(n, k) for n, k in zip(size, least, strict=True))
 
 
 def frames_of(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -62,8 +82,9 @@ def output_scale(scale_in: float, scales: object, weights: np.ndarray, spread: f
 @given(
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     channels=st.tuples(st.integers(1, 9), st.integers(1, 9)),
-    window=st.tuples(st.integers(1, 7), st.integers(1, 7)),
-    strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    window=st.tuples(st.integers(1, 11), st.integers(1, 11)),
+    strides=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    dilation=dilations,
     padding=st.sampled_from([SAME, VALID]),
     activation=activations,
     source=quantisations(),
@@ -73,10 +94,20 @@ def output_scale(scale_in: float, scales: object, weights: np.ndarray, spread: f
     seed=seeds,
 )
 def test_conv(
-    size, channels, window, strides, padding, activation, source, zero_out, spread, per_channel, seed
+    size,
+    channels,
+    window,
+    strides,
+    dilation,
+    padding,
+    activation,
+    source,
+    zero_out,
+    spread,
+    per_channel,
+    seed,
 ):
-    if padding == VALID:
-        size = tuple(max(n, k) for n, k in zip(size, window, strict=True))
+    size = under(size, window, padding, dilation)
     rng = np.random.default_rng(seed)
     weights = rng.integers(-127, 128, (channels[1], *window, channels[0]))
     scales = [float(s) for s in np.float32(rng.uniform(1e-4, 0.1, channels[1] if per_channel else 1))]
@@ -90,8 +121,60 @@ def test_conv(
         activation,
         (source, target),
         scales,
+        dilation,
     )
     assert_equals_reference(data, (*size, channels[0]), rng)
+
+
+@SETTINGS
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    channels=st.integers(1, 6),
+    multiple=st.integers(1, 8),
+    window=st.tuples(st.integers(1, 11), st.integers(1, 11)),
+    strides=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    dilation=dilations,
+    padding=st.sampled_from([SAME, VALID]),
+    activation=activations,
+    source=quantisations(),
+    zero_out=zero_points,
+    spread=st.sampled_from([2.0, 30.0, 90.0]),
+    per_channel=st.booleans(),
+    seed=seeds,
+)
+def test_depthwise_conv(
+    size,
+    channels,
+    multiple,
+    window,
+    strides,
+    dilation,
+    padding,
+    activation,
+    source,
+    zero_out,
+    spread,
+    per_channel,
+    seed,
+):
+    size = under(size, window, padding, dilation)
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(-127, 128, (1, *window, channels * multiple))
+    count = channels * multiple if per_channel else 1
+    scales = [float(s) for s in np.float32(rng.uniform(1e-4, 0.1, count))]
+    target = (output_scale(source[0], scales, weights[..., :1], spread), zero_out)
+    data = depthwise_model(
+        (*size, channels),
+        weights,
+        rng.integers(-20000, 20000, channels * multiple),
+        strides,
+        padding,
+        activation,
+        (source, target),
+        scales,
+        dilation,
+    )
+    assert_equals_reference(data, (*size, channels), rng)
 
 
 @SETTINGS
@@ -170,9 +253,58 @@ def test_dense_rounds_exact_halves_away_from_zero(real):
     seed=seeds,
 )
 def test_max_pool(shape, window, strides, padding, activation, source, seed):
-    if padding == VALID:
-        shape = (max(shape[0], window[0]), max(shape[1], window[1]), shape[2])
+    shape = (*under(shape[:2], window, padding), shape[2])
     data = pool_model(shape, window, strides, padding, activation, source)
+    assert_equals_reference(data, shape, np.random.default_rng(seed))
+
+
+@SETTINGS
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 5)),
+    window=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    strides=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    padding=st.sampled_from([SAME, VALID]),
+    activation=activations,
+    source=quantisations(),
+    seed=seeds,
+)
+def test_average_pool(shape, window, strides, padding, activation, source, seed):
+    shape = (*under(shape[:2], window, padding), shape[2])
+    data = pool_model(shape, window, strides, padding, activation, source, "AVERAGE_POOL_2D")
+    assert_equals_reference(data, shape, np.random.default_rng(seed))
+
+
+@SETTINGS
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5)),
+    source=quantisations(),
+    target=st.one_of(st.none(), quantisations(low=2.0**-8)),
+    keep_dims=st.booleans(),
+    axes=st.sampled_from([(1, 2), (2, 1), (-3, -2), (1, -2)]),
+    seed=seeds,
+)
+def test_mean(shape, source, target, keep_dims, axes, seed):
+    """With and without a quantisation of its own, in every form that TFLite might compute otherwise."""
+    data = mean_model(shape, (source, target or source), keep_dims, axes)
+    assert_equals_reference(data, shape, np.random.default_rng(seed))
+
+
+@SETTINGS
+@given(
+    op=st.sampled_from(["ADD", "SUB"]),
+    shape=st.sampled_from([(16, 16, 2), (9, 14, 3)]),
+    source=quantisations(),
+    ratio=st.one_of(st.just(1.0), st.floats(0.01, 100.0)),
+    zero_second=zero_points,
+    spread=st.floats(0.2, 8.0),
+    zero_out=zero_points,
+    activation=activations,
+    seed=seeds,
+)
+def test_sum_of_two_maps(op, shape, source, ratio, zero_second, spread, zero_out, activation, seed):
+    second = (float(np.float32(source[0] * ratio)), zero_second)
+    target = (float(np.float32(max(source[0], second[0]) * spread)), zero_out)
+    data = sum_model(op, shape, (source, second, target), activation)
     assert_equals_reference(data, shape, np.random.default_rng(seed))
 
 

@@ -8,14 +8,20 @@ import tflite
 from stillframe.contract.array import MAX_KERNEL_ROWS
 from stillframe.contract.memory_map import MAX_LEFT_SHIFT
 
-from ..graph import Int32
+from ..graph import Int32, Padding, Pair, Tensor
 from ..operation import CONVERT_AGAIN, Operation
 from ..quantise import ACTIVATIONS, Int64, activation_range
 
 MAX_STRIDE = 32
 """Largest stride that is read."""
 
-Padding = tuple[tuple[int, int], tuple[int, int]]
+MAX_DILATION = 2
+"""Most pixels from one tap to the next."""
+
+MAX_DEPTH_MULTIPLIER = 8
+"""Most output channels that one input channel of a depthwise convolution makes."""
+
+NO_PADDING = ((0, 0), (0, 0))
 
 _ACTIVATION_NAMES = {v: k for k, v in vars(tflite.ActivationFunctionType).items() if isinstance(v, int)}
 
@@ -34,14 +40,15 @@ def fused_range(operation: Operation, code: int) -> tuple[int, int]:
 
 def window_geometry(
     operation: Operation,
-    size: tuple[int, int],
-    window: tuple[int, int],
-    strides: tuple[int, int],
+    size: Pair,
+    window: Pair,
+    strides: Pair,
     padding: int,
-) -> tuple[tuple[int, int], Padding]:
+    dilation: Pair = (1, 1),
+) -> tuple[Pair, Padding]:
     """Output size and padding of a window that slides over a map of ``size``.
 
-    ``padding`` is the schema's number for SAME or VALID. Pairs are (vertical, horizontal).
+    ``padding`` is the schema's number for SAME or VALID.
     """
     if not 1 <= window[0] <= MAX_KERNEL_ROWS or not 1 <= window[1] <= MAX_KERNEL_ROWS:
         raise operation.error(
@@ -53,14 +60,21 @@ def window_geometry(
         raise operation.error(
             f"strides of 1 to {MAX_STRIDE}", f"{strides[0]} x {strides[1]}", "use smaller strides"
         )
+    if not all(1 <= factor <= MAX_DILATION for factor in dilation):
+        raise operation.error(
+            f"dilation of 1 to {MAX_DILATION}",
+            f"{dilation[0]} x {dilation[1]}",
+            "use a larger kernel, or strides, instead of dilation",
+        )
     if padding not in (tflite.Padding.SAME, tflite.Padding.VALID):
         raise operation.error("padding SAME or VALID", f"padding {padding}", CONVERT_AGAIN)
     out, pads = [], []
-    for n, k, stride in zip(size, window, strides, strict=True):
+    reach = [(k - 1) * factor + 1 for k, factor in zip(window, dilation, strict=True)]
+    for n, k, stride in zip(size, reach, strides, strict=True):
         if padding == tflite.Padding.VALID and n < k:
             raise operation.error(
                 "a map at least as large as the kernel",
-                f"{size[0]} x {size[1]} under {window[0]} x {window[1]}",
+                f"{size[0]} x {size[1]} under {reach[0]} x {reach[1]}",
                 "give the model a larger input, or pad with SAME",
             )
         m = -(-n // stride) if padding == tflite.Padding.SAME else (n - k) // stride + 1
@@ -68,6 +82,17 @@ def window_geometry(
         out.append(m)
         pads.append((total // 2, total - total // 2))
     return (out[0], out[1]), (pads[0], pads[1])
+
+
+def same_quantisation(operation: Operation, source: Tensor) -> None:
+    """Refuse an output whose codes mean something else than those of the input ``source``."""
+    scale, zero_point = operation.quantisation(operation.output)
+    if (scale, zero_point) != (source.scale, source.zero_point):
+        raise operation.error(
+            f"an output quantised as the input, scale {source.scale} and zero point {source.zero_point}",
+            f"{scale} and {zero_point}",
+            "convert the model again with TensorFlow's converter, which keeps them equal",
+        )
 
 
 def bias_or_zeros(operation: Operation, position: int, channels: int) -> Int32:

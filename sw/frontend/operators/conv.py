@@ -1,4 +1,4 @@
-"""CONV_2D: any kernel and stride, SAME or VALID, with a fused activation that is a range."""
+"""CONV_2D: any kernel and stride, dilation 1 or 2, SAME or VALID, with a fused activation that is a range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .registry import handler
 
 @handler("CONV_2D")
 def conv_2d(operation: Operation) -> None:
-    """Read a convolution without dilation and groups."""
+    """Read a convolution without groups."""
     padding, stride_y, stride_x, dilation_y, dilation_x, activation = operation.raw.options(
         tflite.Conv2DOptions,
         "Padding",
@@ -31,12 +31,6 @@ def conv_2d(operation: Operation) -> None:
     weights = operation.constant(1, "INT8", "weights")
     if weights.ndim != 4:
         raise operation.error("weights with 4 dimensions", f"{weights.ndim}", CONVERT_AGAIN)
-    if (dilation_y, dilation_x) != (1, 1):
-        raise operation.error(
-            "dilation 1 x 1",
-            f"{dilation_y} x {dilation_x}",
-            "use a larger kernel, or strides, instead of dilation",
-        )
     if weights.shape[3] != channels:
         raise operation.error(
             f"a kernel over all {channels} input channels",
@@ -44,9 +38,9 @@ def conv_2d(operation: Operation) -> None:
             "use a convolution with groups=1",
         )
     out_channels = weights.shape[0]
-    strides = (stride_y, stride_x)
+    strides, dilation = (stride_y, stride_x), (dilation_y, dilation_x)
     window = (weights.shape[1], weights.shape[2])
-    size, pads = window_geometry(operation, (height, width), window, strides, padding)
+    size, pads = window_geometry(operation, (height, width), window, strides, padding, dilation)
     scale_out, _ = operation.quantisation(operation.output)
     scales = operation.weight_scales(1, out_channels)
     multipliers = [quantise_multiplier(real) for real in real_multipliers(source.scale, scales, scale_out)]
@@ -69,6 +63,7 @@ def conv_2d(operation: Operation) -> None:
             shift=shift,
             act_min=act_min,
             act_max=act_max,
+            dilation=dilation,
         ),
         (*size, out_channels),
     )

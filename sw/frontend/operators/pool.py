@@ -1,19 +1,19 @@
-"""MAX_POOL_2D: the maximum of codes, so input and output must have one quantisation."""
+"""MAX_POOL_2D and AVERAGE_POOL_2D: they work on codes, so input and output must have one quantisation."""
 
 from __future__ import annotations
 
 import tflite
 
-from ..graph import MaxPool
+from ..graph import AveragePool, MaxPool
 from ..operation import Operation
 from ..shapes import map_shape
-from .common import fused_range, window_geometry
+from .common import fused_range, same_quantisation, window_geometry
 from .registry import handler
 
 
-@handler("MAX_POOL_2D")
-def max_pool_2d(operation: Operation) -> None:
-    """Read a max pooling."""
+@handler("MAX_POOL_2D", "AVERAGE_POOL_2D")
+def pool_2d(operation: Operation) -> None:
+    """Read a pooling."""
     padding, stride_y, stride_x, rows, columns, activation = operation.raw.options(
         tflite.Pool2DOptions,
         "Padding",
@@ -28,18 +28,13 @@ def max_pool_2d(operation: Operation) -> None:
     height, width, channels = map_shape(source.shape)
     strides, window = (stride_y, stride_x), (rows, columns)
     size, pads = window_geometry(operation, (height, width), window, strides, padding)
-    scale, zero_point = operation.quantisation(operation.output)
-    if (scale, zero_point) != (source.scale, source.zero_point):
-        raise operation.error(
-            f"an output quantised as the input, scale {source.scale} and zero point {source.zero_point}",
-            f"{scale} and {zero_point}",
-            "convert the model again with TensorFlow's converter, which keeps them equal",
-        )
+    same_quantisation(operation, source)
     act_min, act_max = fused_range(operation, activation)
+    kind = MaxPool if operation.raw.op == "MAX_POOL_2D" else AveragePool
     operation.add(
-        lambda name, index: MaxPool(
+        lambda name, index: kind(
             name=name,
-            op="MAX_POOL_2D",
+            op=operation.raw.op,
             inputs=(tensor,),
             output=index,
             window=window,
