@@ -24,6 +24,7 @@ PACKAGES = {
         Package("numpy", "numpy", "everything"),
         Package("tensorflow", "tensorflow", "Keras models, the golden model"),
         Package("tflite", "tflite", "reading .tflite files"),
+        Package("h5py", "h5py", "Keras models in .h5 files"),
         Package("av", "av", "video files"),
         Package("opencv-python-headless", "cv2", "resizing, images, cameras"),
         Package("rich", "rich", "progress and tables"),

@@ -1,4 +1,5 @@
-"""The front end: Keras models and int8 ``.tflite`` files to a :class:`~stillframe.frontend.graph.Graph`.
+"""The front end: Keras models, SavedModels and int8 ``.tflite`` files to a
+:class:`~stillframe.frontend.graph.Graph`.
 
 Importing this package loads neither TensorFlow nor the flatbuffer schema; using the readers does.
 """
@@ -12,6 +13,7 @@ from .thresholds import thresholds_for
 
 if TYPE_CHECKING:
     from .keras_reader import from_keras
+    from .saved_model import from_saved_model
     from .tflite_reader import read_tflite
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "Relu",
     "Tensor",
     "from_keras",
+    "from_saved_model",
     "read_tflite",
     "thresholds_for",
 ]
@@ -36,6 +39,10 @@ def __getattr__(name: str) -> Any:
             from .keras_reader import from_keras
 
             return from_keras
+        case "from_saved_model":
+            from .saved_model import from_saved_model
+
+            return from_saved_model
         case "read_tflite":
             from .tflite_reader import read_tflite
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from stillframe.contract import StillframeError
 
+from .converter import Frames, calibration_frames, convert, first_line, input_shape
 from .graph import Graph
-from .operators import HANDLERS
+from .old_h5 import readable_h5
 from .quiet import load_tensorflow, quiet
 from .shapes import shape_text
 from .tflite_reader import read_tflite
 
-Frames = npt.NDArray[np.floating[Any]]
+H5_SUFFIXES = frozenset({".h5", ".hdf5"})
 
 
 def from_keras(
@@ -32,7 +30,7 @@ def from_keras(
     """Convert a Keras model to int8 and read it.
 
     Args:
-        model: A Keras model with one input, or the path of a ``.keras`` or ``.h5`` file.
+        model: A Keras model with one input, or the path of a ``.keras``, ``.h5`` or ``.hdf5`` file.
         calibration: Frames as the model takes them, float, each (height, width, channels): an array or an
             iterable. The converter fixes the scales of all tensors by them, so they should be typical.
         name: What the model is called in reports; its own name if None.
@@ -51,11 +49,7 @@ def from_keras(
         model = load_keras(model)
     name = name or model.name
     shape = _input_shape(model, name, input_shape)
-    frames = list(_checked(calibration, shape, name))
-    if not frames:
-        raise StillframeError(
-            f"model {name}: expected frames to calibrate with, got none", "give frames of a typical clip"
-        )
+    frames = calibration_frames(calibration, shape, name)
     image = tf.keras.Input(shape, batch_size=1, name="input")
     try:
         with quiet():
@@ -63,32 +57,41 @@ def from_keras(
     except Exception as error:  # whatever the model's own code raises
         raise StillframeError(
             f"model {name}: expected it to take an input of 1 x {shape_text(shape)}, "
-            f"got: {_first_line(error)}",
+            f"got: {first_line(error)}",
             "check the input's shape",
         ) from error
-    data = _convert(tf, fixed, frames, name)
+    with quiet():
+        converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
+    data = convert(converter, frames, name)
     return _with_keras_names(read_tflite(data, name, f"model {name}", set(_layer_names(model))), model)
 
 
 def load_keras(path: str | os.PathLike[str]) -> Any:
-    """Load a ``.keras`` or ``.h5`` file.
+    """Load a ``.keras``, ``.h5`` or ``.hdf5`` file, of older Keras versions too (:mod:`.old_h5`).
 
     Raises:
         StillframeError: There is no such file, or Keras cannot load it.
     """
     tf = load_tensorflow()
+    path = Path(path)
     with quiet():
         from . import fixed_scale  # noqa: F401 - registers the layer that stillframe.train.export writes
-    if not Path(path).is_file():
-        raise StillframeError(f"model {path}: expected a .keras or .h5 file, found none", "check the path")
+    if not path.is_file():
+        raise StillframeError(
+            f"model {path}: expected a .keras or .h5 file, found {'a folder' if path.is_dir() else 'none'}",
+            "check the path",
+        )
     try:
-        with quiet():
-            return tf.keras.models.load_model(path, compile=False)
+        with quiet(), readable_h5(path) if path.suffix.lower() in H5_SUFFIXES else nullcontext(path) as file:
+            return tf.keras.models.load_model(file, compile=False)
+    except StillframeError:
+        raise
     except Exception as error:  # Keras raises whatever its readers of files and configurations raise
         raise StillframeError(
             f"model {path}: expected a model that Keras {tf.keras.__version__} can load, "
-            f"got: {_first_line(error)}",
-            "check that the file is whole; save it again with model.save(), without custom layers",
+            f"got: {first_line(error)}",
+            "check that the file is whole; save it again with model.save(), without custom layers, "
+            "or export it with tf.saved_model.save(model, FOLDER)",
         ) from error
 
 
@@ -100,60 +103,8 @@ def _input_shape(model: Any, name: str, given: tuple[int, int, int] | None) -> t
             f"model {name}: expected one input, got {len(inputs)} ({', '.join(i.name for i in inputs)})",
             "split the model, or stack its inputs into the channels of one",
         )
-    if given is not None:
-        return tuple(given)
-    shape = tuple(inputs[0].shape[1:]) if inputs else ()
-    if not shape or None in shape:
-        got = " x ".join("?" if n is None else str(n) for n in shape) or "none at all"
-        raise StillframeError(
-            f"model {name}: expected an input of fixed height, width and channels, got {got}",
-            "give input_shape=(height, width, channels), "
-            "or build it with keras.Input((height, width, channels))",
-        )
-    return shape
-
-
-def _checked(calibration: Iterable[Frames], shape: tuple[int, ...], name: str) -> Iterator[Frames]:
-    for i, frame in enumerate(calibration):
-        if frame.shape != shape:
-            raise StillframeError(
-                f"model {name}: expected calibration frames of {shape_text(shape)}, "
-                f"got {shape_text(frame.shape)} in frame {i}",
-                "resize the frames to the model's input",
-            )
-        yield np.asarray(frame, np.float32)[np.newaxis]
-
-
-def _convert(tf: Any, model: Any, frames: list[Frames], name: str) -> bytes:
-    with quiet() as kept:
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([frame] for frame in frames)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        try:
-            return converter.convert()
-        except Exception as error:  # the converter raises many kinds
-            kept.seek(0)
-            chatter = kept.read().decode(errors="replace")
-            raise StillframeError(
-                f"model {name}: expected a network that TensorFlow's converter can bring to int8, "
-                f"got {_culprit(f'{error} {chatter}') or _first_line(error)}",
-                f"replace the layer; supported are {', '.join(sorted(HANDLERS))}",
-            ) from error
-
-
-def _culprit(text: str) -> str:
-    """The operator that the converter complains of; empty if it names none."""
-    if found := re.search(r"Quantization not yet supported for op: '?([\w.]+)", text):
-        return found[1]
-    found = re.search(r"'(tf\.\w+)' op is neither a custom op nor a flex op", text)
-    return found[1] if found else ""
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    own = tuple(inputs[0].shape[1:]) if inputs else ()
+    return input_shape(own, name, given, "build it with keras.Input((height, width, channels))")
 
 
 def _layer_names(model: Any) -> Iterator[str]:

@@ -185,7 +185,8 @@ def test_keras_file_that_is_none(
     text = message(capsys, "run", path, small_clip)
     assert text.startswith(f"stillframe: model {path}: expected a model that Keras ")
     assert text.endswith(
-        "\n  -> check that the file is whole; save it again with model.save(), without custom layers\n"
+        "\n  -> check that the file is whole; save it again with model.save(), without custom layers, "
+        "or export it with tf.saved_model.save(model, FOLDER)\n"
     )
 
 

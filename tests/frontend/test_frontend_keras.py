@@ -203,7 +203,8 @@ def test_files_that_are_no_models(tmp_path, keras):
         text = message(path, FRAMES)
         assert text.startswith(f"model {path}: expected a model that Keras {version} can load, got: ")
         assert text.endswith(
-            "\n  -> check that the file is whole; save it again with model.save(), without custom layers"
+            "\n  -> check that the file is whole; save it again with model.save(), without custom layers, "
+            "or export it with tf.saved_model.save(model, FOLDER)"
         )
         assert text.count("\n") == 1
 
