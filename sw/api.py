@@ -25,8 +25,10 @@ def compile(
     """Compile a model for an array.
 
     Args:
-        model: A ``.keras``, ``.h5`` or int8 ``.tflite`` file, or a built-in example's name.
-        calibrate: A clip, as :func:`clip` takes it. A Keras model needs one; ``auto`` decides by it.
+        model: A ``.keras``, ``.h5`` or int8 ``.tflite`` file, a SavedModel folder, or a built-in example's
+            name.
+        calibrate: A clip, as :func:`clip` takes it. A model in floating point needs one; ``auto`` decides
+            by it.
         array: ``BxL`` or ``BxL@PART``.
         mode: ``auto``, ``delta``, ``direct`` or ``dense``.
         threshold: Codes by which a value may differ from the last one sent, unsent.

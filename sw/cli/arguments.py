@@ -18,7 +18,8 @@ from .numbers import number
 MODES = ("auto", "delta", "direct", "dense")
 
 MODEL_HELP = (
-    "a .keras, .h5 or int8 .tflite file, or a built-in example: pnet, occupancy or occupancy-baseline"
+    "a .keras, .h5 or int8 .tflite file, a SavedModel folder, or a built-in example: pnet, occupancy or "
+    "occupancy-baseline"
 )
 CLIP_HELP = "a video file, a folder of images, camera:N, or a built-in example: carphone, bikes or vtest"
 
@@ -136,7 +137,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
 def _compile(parser: argparse.ArgumentParser) -> None:
     _compiling(parser)
     parser.add_argument(
-        "--calibrate", metavar="CLIP", required=True, help=f"frames to calibrate with: {CLIP_HELP}"
+        "--calibrate",
+        metavar="CLIP",
+        help=f"frames to calibrate with, which an int8 model needs for nothing but --mode auto: {CLIP_HELP}",
     )
     parser.add_argument(
         "-o", "--output", metavar="PROGRAM", type=Path, required=True, help="program file to write"

@@ -21,7 +21,7 @@ def compile_program(options: argparse.Namespace) -> int:
     if options.save_tflite:
         check_file("--save-tflite", options.save_tflite)
     config = ArrayConfig.parse(options.array or "1x16")
-    clip = open_clip(options.calibrate)
+    clip = open_clip(options.calibrate) if options.calibrate else None
     console = make_console()
     with Terminal(console) as terminal:
         model = load_model(options.model, clip, options.input_range, terminal)

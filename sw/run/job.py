@@ -244,4 +244,6 @@ def build_program(
     if mode == "auto" and clip:
         codes = model.codes(clip, PROFILE_FRAMES)
         profile = profile_graph(model.graph, codes, threshold) if len(codes) > 1 else None
+    elif mode == "auto":
+        progress.say("no clip to plan by (--calibrate CLIP): direct mode only where state memory is short")
     return compile_graph(model.graph, config, mode=mode, threshold=threshold, profile=profile)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,17 @@ from stillframe.contract.program import FILE_MAGIC
 from stillframe.examples import MODELS, Example, find_example
 from stillframe.frontend import read_tflite
 from stillframe.frontend.graph import Graph
-from stillframe.frontend.keras_reader import load_keras
+from stillframe.frontend.quiet import load_tensorflow
+from stillframe.frontend.saved_model import FILE as SAVED_MODEL_FILE
 from stillframe.video import Clip, ValueRange, code_table, fit, infer_range
 
+from .float_models import FloatModel, keras_file, keras_model, saved_model
 from .progress import Progress
 
 KERAS_SUFFIXES = frozenset({".keras", ".h5", ".hdf5"})
+
+KINDS = "a .keras, .h5, .tflite or program file, a SavedModel folder"
+"""What a model may be, in messages."""
 
 CALIBRATION_SPAN = 120
 """Frames of a clip, from its start on, that calibration looks at."""
@@ -88,68 +93,48 @@ def load_model(
     value_range: ValueRange | None,
     progress: Progress,
     option: str = "--calibrate",
+    noise: bool = False,
 ) -> Model:
     """Load a model.
 
     Args:
-        spec: A ``.keras`` or ``.h5`` file, an int8 ``.tflite`` file, a program file, or an example's name.
-        clip: Frames to calibrate a Keras model with.
+        spec: A ``.keras`` or ``.h5`` file, a SavedModel folder, an int8 ``.tflite`` file, a program file, or
+            an example's name.
+        clip: Frames to calibrate a model in floating point with.
         value_range: What pixels 0 and 255 stand for; inferred if None.
         progress: Told what is done.
         option: How the user would give a clip, for the message that one is missing.
+        noise: Take frames of noise where there is no clip: shapes and memory are the same, scales are not.
 
     Raises:
         StillframeError: There is no such model, it is damaged, or it has something that is not supported.
     """
+    loading = _Loading(spec, clip, value_range, progress, option, noise)
     path = Path(spec)
     if not path.exists() and (example := find_example(spec)):
         if example.tflite:
-            return _from_tflite(
-                _read(example.tflite), example.name, spec, value_range, progress, None, example
-            )
-        return _from_keras(example.name, spec, example.build, example, clip, value_range, progress, option)
+            return loading.int8(_read(example.tflite), example.name, example)
+        build = example.build
+        return loading.floating("Keras model", lambda: keras_model(build(), spec, example.name), example)
+    if path.is_dir():
+        return loading.floating("SavedModel", lambda: saved_model(path))
     if not path.is_file():
         raise StillframeError(
-            f"model {spec}: expected a .keras, .h5, .tflite or program file, or one of {', '.join(MODELS)}, "
-            f"found {'a folder' if path.is_dir() else 'nothing of that name'}",
+            f"model {spec}: expected {KINDS}, or one of {', '.join(MODELS)}, found nothing of that name",
             "check the path or the name",
         )
     if path.suffix.lower() in KERAS_SUFFIXES:
-        return _from_keras(
-            path.stem, spec, lambda: _load_keras(path), None, clip, value_range, progress, option
-        )
+        return loading.floating("Keras model", lambda: keras_file(path))
     data = _read(path)
     if data.startswith(FILE_MAGIC):
         program = Program.from_bytes(data, spec)
-        return _from_tflite(program.tflite, program.model, spec, value_range, progress, program)
+        return loading.int8(program.tflite, program.model, find_example(program.model), program)
     if path.suffix.lower() == ".tflite":
-        return _from_tflite(data, path.stem, spec, value_range, progress, None)
+        return loading.int8(data, path.stem)
     raise StillframeError(
-        f"model {spec}: expected a .keras, .h5, .tflite or program file, got {path.suffix or 'no ending'} "
-        f"and {data[:8]!r} at byte 0",
-        "convert the model to one of these",
+        f"model {spec}: expected {KINDS}, got {path.suffix or 'no ending'} and {data[:8]!r} at byte 0",
+        "name its folder" if path.name == SAVED_MODEL_FILE else "convert the model to one of these",
     )
-
-
-def _load_keras(path: Path) -> Any:
-    """A Keras file; a network with Delta Activation Layers becomes the plain one that they stand for."""
-    from stillframe.frontend.quiet import quiet
-
-    with quiet():
-        from stillframe.train import DeltaActivation, export
-
-    model = load_keras(path)
-    if not any(isinstance(layer, DeltaActivation) for layer in model.layers):
-        return model
-    try:
-        with quiet():
-            return export(model)
-    except ValueError as error:
-        raise StillframeError(
-            f"model {path}: expected Delta Activation Layers as stillframe.train.sparsify places them, "
-            f"got: {error}",
-            "see docs/training.md",
-        ) from error
 
 
 def _read(path: Path) -> bytes:
@@ -162,92 +147,60 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _from_tflite(
-    data: bytes,
-    name: str,
-    source: str,
-    value_range: ValueRange | None,
-    progress: Progress,
-    program: Program | None,
-    example: Example | None = None,
-) -> Model:
-    progress.stage(f"reading {source}")
-    graph = read_tflite(data, name, source)
-    tensor = graph.tensors[graph.input.tensor]
-    example = find_example(name) if program else example
-    if value_range:
-        chosen, why = value_range, "as asked"
-    elif example:
-        chosen, why = example.value_range, "known of the example"
-    else:
-        chosen, why = infer_range(tensor.scale, tensor.zero_point), "inferred from the input's quantisation"
-    _say_range(progress, chosen, why)
-    return Model(graph, chosen, example, program)
+@dataclass(frozen=True)
+class _Loading:
+    """What :func:`load_model` was asked for."""
 
+    spec: str
+    clip: Clip | None
+    value_range: ValueRange | None
+    progress: Progress
+    option: str
+    noise: bool
 
-def _from_keras(
-    name: str,
-    spec: str,
-    build: Any,
-    example: Example | None,
-    clip: Clip | None,
-    value_range: ValueRange | None,
-    progress: Progress,
-    option: str,
-) -> Model:
-    from stillframe.frontend import from_keras
-    from stillframe.frontend.quiet import load_tensorflow
-
-    if clip is None:
-        raise StillframeError(
-            f"model {spec}: expected a clip to calibrate a Keras model with, got none",
-            f"name one, for example {option} carphone",
+    def int8(
+        self, data: bytes, name: str, example: Example | None = None, program: Program | None = None
+    ) -> Model:
+        """A ``.tflite`` file's content."""
+        self.progress.stage(f"reading {self.spec}")
+        graph = read_tflite(data, name, self.spec)
+        tensor = graph.tensors[graph.input.tensor]
+        chosen = self._range(
+            example,
+            lambda: (infer_range(tensor.scale, tensor.zero_point), "inferred from the input's quantisation"),
         )
-    progress.stage(f"loading Keras model {spec}")
-    load_tensorflow()
-    model = build()
-    height, width, channels = _keras_shape(model, spec)
-    if value_range:
-        chosen, why = value_range, "as asked"
-    elif example:
-        chosen, why = example.value_range, "known of the example"
-    elif _begins_with_rescaling(model):
-        chosen, why = ValueRange(0, 255), "the model rescales its input itself"
-    else:
-        chosen, why = ValueRange(0, 1), "taken for Keras models without a Rescaling layer"
-    _say_range(progress, chosen, why)
-    frames = [fit(frame, height, width, channels) for frame in islice(clip, CALIBRATION_SPAN)]
-    frames = frames[:: max(1, len(frames) // CALIBRATION_FRAMES)]
-    progress.stage(f"converting to int8, calibrated on {len(frames)} frames of {clip.name}")
-    return Model(from_keras(model, chosen.values(np.stack(frames)), name), chosen, example)
+        return Model(graph, chosen, example, program)
 
+    def floating(
+        self, kind: str, open_model: Callable[[], FloatModel], example: Example | None = None
+    ) -> Model:
+        """A model in floating point, converted; ``kind`` is what messages call it."""
+        if self.clip is None and not self.noise:
+            raise StillframeError(
+                f"model {self.spec}: expected a clip to calibrate a {kind} with, got none",
+                f"name one, for example {self.option} carphone",
+            )
+        self.progress.stage(f"loading {kind} {self.spec}")
+        load_tensorflow()
+        model = open_model()
+        chosen = self._range(example, lambda: (model.value_range, model.why))
+        if self.clip:
+            frames = [fit(frame, *model.input_shape) for frame in islice(self.clip, CALIBRATION_SPAN)]
+            pixels = np.stack(frames[:: max(1, len(frames) // CALIBRATION_FRAMES)])
+            text = f"calibrated on {len(pixels)} frames of {self.clip.name}"
+        else:
+            pixels = model.noise()
+            text = "calibrated on noise: its scales are not those of a real clip"
+        self.progress.stage(f"converting to int8, {text}")
+        return Model(model.convert(chosen.values(pixels)), chosen, example)
 
-def _say_range(progress: Progress, value_range: ValueRange, why: str) -> None:
-    progress.say(f"input range {value_range} ({why}; --input-range overrides)")
-
-
-def _keras_shape(model: Any, spec: str) -> tuple[int, int, int]:
-    if len(model.inputs) != 1:
-        raise StillframeError(
-            f"model {spec}: expected one input, got {len(model.inputs)}",
-            "split the model so that frames are its input",
-        )
-    shape = tuple(model.inputs[0].shape[1:])
-    if len(shape) != 3 or None in shape:
-        raise StillframeError(
-            f"model {spec}: expected an input of fixed height, width and channels, got shape {shape}",
-            "build it with keras.Input((height, width, channels))",
-        )
-    return shape
-
-
-def _begins_with_rescaling(model: Any) -> bool:
-    import keras
-
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        if isinstance(layer, keras.Model):
-            return _begins_with_rescaling(layer)
-        return isinstance(layer, keras.layers.Rescaling)
-    return False
+    def _range(self, example: Example | None, guess: Callable[[], tuple[ValueRange, str]]) -> ValueRange:
+        """The range of values that pixels stand for, which the user is told together with the reason."""
+        if self.value_range:
+            chosen, why = self.value_range, "as asked"
+        elif example:
+            chosen, why = example.value_range, "known of the example"
+        else:
+            chosen, why = guess()
+        self.progress.say(f"input range {chosen} ({why}; --input-range overrides)")
+        return chosen

@@ -84,8 +84,9 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ),
         (
             "run qnet carphone",
-            "model qnet: expected a .keras, .h5, .tflite or program file, or one of pnet, occupancy, "
-            "occupancy-baseline, found nothing of that name\n  -> check the path or the name\n",
+            "model qnet: expected a .keras, .h5, .tflite or program file, a SavedModel folder, or one of "
+            "pnet, occupancy, occupancy-baseline, found nothing of that name\n"
+            "  -> check the path or the name\n",
         ),
         (
             "run pnet carphone --start 100 --frames 40",
@@ -145,8 +146,8 @@ def test_file_of_another_kind(small_clip: Path, tmp_path: Path, capsys: pytest.C
     path = tmp_path / "model.onnx"
     path.write_bytes(b"\x08\x07somewhat")
     assert message(capsys, "run", path, small_clip) == (
-        f"stillframe: model {path}: expected a .keras, .h5, .tflite or program file, got .onnx "
-        "and b'\\x08\\x07somewh' at byte 0\n  -> convert the model to one of these\n"
+        f"stillframe: model {path}: expected a .keras, .h5, .tflite or program file, a SavedModel folder, "
+        "got .onnx and b'\\x08\\x07somewh' at byte 0\n  -> convert the model to one of these\n"
     )
 
 

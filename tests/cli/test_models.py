@@ -62,7 +62,7 @@ def test_range_as_asked(keras_file: Path, small_clip: Path) -> None:
 
 
 def test_range_of_a_model_that_rescales_itself() -> None:
-    from stillframe.run.models import _begins_with_rescaling
+    from stillframe.run.float_models import _begins_with_rescaling
 
     keras = load_tensorflow().keras
     layers = keras.layers
@@ -81,6 +81,72 @@ def test_keras_model_without_clip(keras_file: Path) -> None:
         f"model {keras_file}: expected a clip to calibrate a Keras model with, got none\n"
         "  -> name one, for example --calibrate carphone"
     )
+
+
+def saved_model(folder: Path, *shape: int | None) -> Path:
+    """A SavedModel of one convolution."""
+    keras = load_tensorflow().keras
+    keras.utils.set_random_seed(3)
+    with quiet():
+        model = keras.Sequential([keras.Input(shape), keras.layers.Conv2D(4, 3, name="only")])
+        model.export(folder, verbose=False)
+    return folder
+
+
+def test_saved_model(small_clip: Path, tmp_path: Path) -> None:
+    said, folder = Said(), saved_model(tmp_path / "grey", 12, 16, 1)
+    model = load_model(str(folder), open_clip(str(small_clip)), None, said)
+    assert said.lines == [
+        "input range 0..1 (taken for SavedModels, which do not tell; --input-range overrides)"
+    ]
+    assert model.graph.name == "grey"
+    assert model.input_shape == (12, 16, 1)
+    assert [node.name for node in model.graph.nodes] == ["only"]
+    with pytest.raises(StillframeError) as caught:
+        load_model(str(folder), None, None, Silent())
+    assert str(caught.value) == (
+        f"model {folder}: expected a clip to calibrate a SavedModel with, got none\n"
+        "  -> name one, for example --calibrate carphone"
+    )
+
+
+def test_saved_model_of_open_size(small_clip: Path, tmp_path: Path) -> None:
+    folder = saved_model(tmp_path / "open", None, None, 3)
+    with pytest.raises(StillframeError) as caught:
+        load_model(str(folder), open_clip(str(small_clip)), None, Silent())
+    assert str(caught.value) == (
+        f"model {folder}: expected an input of fixed height, width and channels, got shape (None, None, 3)\n"
+        "  -> export it with a fixed input shape"
+    )
+
+
+def test_file_inside_a_saved_model(tmp_path: Path) -> None:
+    path = saved_model(tmp_path / "grey", 12, 16, 1) / "saved_model.pb"
+    with pytest.raises(StillframeError) as caught:
+        load_model(str(path), None, None, Silent())
+    assert str(caught.value) == (
+        f"model {path}: expected a .keras, .h5, .tflite or program file, a SavedModel folder, got .pb and "
+        f"{path.read_bytes()[:8]!r} at byte 0\n  -> name its folder"
+    )
+
+
+def test_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(StillframeError) as caught:
+        load_model(str(tmp_path), None, None, Silent(), noise=True)
+    assert str(caught.value) == (
+        f"model {tmp_path}: expected a SavedModel folder with saved_model.pb in it, got an empty folder\n"
+        "  -> check the path; Keras's model.export(FOLDER) makes such a folder"
+    )
+
+
+def test_noise_in_place_of_a_clip(keras_file: Path) -> None:
+    first, second = (
+        load_model(str(keras_file), None, ValueRange(-1, 1), Silent(), noise=True).graph for _ in range(2)
+    )
+    assert first.tflite == second.tflite
+    tensor = first.tensors[first.input.tensor]
+    assert tensor.scale == pytest.approx(2 / 255, rel=0.05)
+    assert abs(tensor.zero_point) <= 1
 
 
 def test_keras_model_of_open_size(small_clip: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stillframe.cli.main import execute
+from stillframe.contract import Mode, Program
 from stillframe.frontend import read_tflite
 
 
@@ -205,6 +206,18 @@ def test_program_file_brings_array_mode_and_threshold(
         "array, a mode and a threshold, got one\n"
         "  -> leave it out, or name the model instead of the program\n"
     )
+
+
+def test_int8_model_compiles_without_a_clip(
+    small_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "small.stillframe"
+    assert execute(["compile", str(small_tflite), "-o", str(path)]) == 0
+    line = "  no clip to plan by (--calibrate CLIP): direct mode only where state memory is short\n"
+    assert line in capsys.readouterr().out
+    assert {layer.mode for layer in Program.load(path).layers} == {Mode.DELTA}
+    assert execute(["compile", str(small_tflite), "-o", str(path), "--mode", "delta"]) == 0
+    assert "no clip" not in capsys.readouterr().out
 
 
 def test_interrupt_leaves_nothing(
