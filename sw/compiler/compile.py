@@ -70,6 +70,11 @@ def compile_graph(
         outputs=tuple(_outputs(network)),
         segments=segments(network, layers),
         tflite=graph.tflite,
+        head=graph.head,
+        tail=graph.tail,
+        order=graph.order,
+        assignments=graph.assignments,
+        split=graph.split,
     )
 
 

@@ -1,7 +1,8 @@
 """A compiled program: what the driver loads into an array, and the file it is kept in.
 
 File: ``MAGIC``, format version (u32), length of the JSON header (u32), header, the segments' words
-in the header's order, CRC-32 of everything before it. All numbers little-endian.
+in the header's order, the model, the head's and the tail's models if there are any, CRC-32 of everything
+before it. All numbers little-endian.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import numpy.typing as npt
 
 from .array import ArrayConfig
 from .errors import StillframeError
+from .host import Assignment, HostPart, HostTensor
 from .layer import Mode
 from .memory_map import Memory
 
 FILE_MAGIC = b"STLFPROG"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class LayerSpec:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """An output of the model.
+    """An output of the device: of the model, or what its tail takes.
 
     Attributes:
         name: Name in the model.
@@ -115,9 +117,14 @@ class Program:
         config: The array it is compiled for.
         tensors: Device tensors; tensor 0 is the input.
         layers: Layers in order; layer 0 encodes the input.
-        outputs: Outputs of the model.
+        outputs: Outputs of the device.
         segments: Content of the memories.
         tflite: The int8 model that was compiled, the reference for verification.
+        head, tail: What the host computes before and behind the device, if anything.
+        order: With a tail, names of the model's outputs in the model's order: the tail's, and those of
+            ``outputs`` that are the model's.
+        assignments: Where each operator of the model runs, in the model's order.
+        split: The border that was asked for (``--split``), empty if it was chosen automatically.
     """
 
     model: str
@@ -127,6 +134,28 @@ class Program:
     outputs: tuple[OutputSpec, ...]
     segments: tuple[Segment, ...]
     tflite: bytes = field(repr=False)
+    head: HostPart | None = None
+    tail: HostPart | None = None
+    order: tuple[str, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    split: str = ""
+
+    @property
+    def frame(self) -> HostTensor:
+        """What a session takes: the model's own input if there is a head, else the device's codes."""
+        if self.head:
+            return self.head.inputs[0]
+        tensor = self.tensors[0]
+        shape = (tensor.height, tensor.width, tensor.channels)
+        return HostTensor(tensor.name, shape, "int8", tensor.scale, tensor.zero_point)
+
+    @property
+    def results(self) -> tuple[OutputSpec | HostTensor, ...]:
+        """What a session gives: the model's outputs, in the model's order."""
+        if not self.tail:
+            return self.outputs
+        by_name = {result.name: result for result in (*self.outputs, *self.tail.outputs)}
+        return tuple(by_name[name] for name in self.order)
 
     def to_bytes(self) -> bytes:
         """The program file's content."""
@@ -141,10 +170,16 @@ class Program:
                 for s in self.segments
             ],
             "tflite_bytes": len(self.tflite),
+            "head": self.head and self.head.as_dict(),
+            "tail": self.tail and self.tail.as_dict(),
+            "order": self.order,
+            "assignments": [asdict(a) for a in self.assignments],
+            "split": self.split,
         }
         text = json.dumps(header, separators=(",", ":")).encode()
         body = FILE_MAGIC + struct.pack("<II", FORMAT_VERSION, len(text)) + text
         body += b"".join(s.words.astype("<u4").tobytes() for s in self.segments) + self.tflite
+        body += b"".join(part.tflite for part in (self.head, self.tail) if part)
         return body + struct.pack("<I", zlib.crc32(body))
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -211,6 +246,14 @@ class Program:
             words = np.frombuffer(data, "<u4", s["count"], position).astype(np.uint32)
             position += 4 * s["count"]
             segments.append(Segment(Memory(s["memory"]), s["column"], s["row"], words))
+        tflite = data[position : position + header["tflite_bytes"]]
+        position += len(tflite)
+        parts: dict[str, HostPart | None] = {"head": None, "tail": None}
+        for part in parts:
+            if described := header[part]:
+                end = position + described["bytes"]
+                parts[part] = HostPart.from_dict(described, data[position:end])
+                position = end
         return cls(
             model=header["model"],
             config=ArrayConfig(**header["config"]),
@@ -221,5 +264,9 @@ class Program:
                 for o in header["outputs"]
             ),
             segments=tuple(segments),
-            tflite=data[position : position + header["tflite_bytes"]],
+            tflite=tflite,
+            **parts,
+            order=tuple(header["order"]),
+            assignments=tuple(Assignment(**a) for a in header["assignments"]),
+            split=header["split"],
         )

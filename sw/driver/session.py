@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from ..contract import Counter, Memory, Mode, Program, StillframeError
 from ..contract.array import COUNTER_WORDS
-from ..contract.memory_map import columns
-from ..contract.packets import READ_WORDS, Status
-from ..contract.program import OutputSpec, Segment, TensorSpec
+from ..contract.packets import Status
+from ..contract.program import OutputSpec, Segment
 from . import host_ops
 from .device import WRITE_WORDS, Device, LinkError, RefusedError
+from .host_model import HostModel
 from .runs import MAX_CHANNELS, encode_runs
-
-Codes = npt.NDArray[np.int8]
+from .tensors import Codes, read_tensors
 
 RESTARTS = 3
 """Times that one frame is tried again as a key frame before its link error reaches the caller."""
@@ -39,7 +38,8 @@ class FrameResult:
     """A frame's answer.
 
     Attributes:
-        outputs: int8 codes by output name, in the output's shape, after its host operators.
+        outputs: The model's outputs by name, in their shapes, after host operators and tail; int8 codes
+            unless these give another type.
         tensors: int8 codes, (height, width, channels), of the device tensors that the outputs come from, by
             index.
         key: The frame was computed from scratch: it was asked for, was the first or had to be sent again.
@@ -69,7 +69,8 @@ class Session:
         progress: Called during the upload with the words written and the words in all.
 
     Raises:
-        StillframeError: The device is another array than the program is compiled for.
+        StillframeError: The device is another array than the program is compiled for, or the program has a
+            part for the host that TFLite's interpreter is missing for.
         LinkError: The device does not answer.
     """
 
@@ -85,6 +86,8 @@ class Session:
                 f"got {self._input.channels}",
                 "a pixel has to fit into a packet of the link",
             )
+        self._head = HostModel(program.head, program.model) if program.head else None
+        self._tail = HostModel(program.tail, program.model) if program.tail else None
         self._segments = list(_merged(program.segments))
         self._outputs = sorted({output.tensor for output in program.outputs})
         self._sent: Codes | None = None
@@ -92,18 +95,19 @@ class Session:
         device.check(program.config)
         self._upload(progress)
 
-    def run(self, codes: Codes, key: bool = False) -> FrameResult:
+    def run(self, frame: npt.NDArray[Any], key: bool = False) -> FrameResult:
         """Run a frame.
 
         Args:
-            codes: int8, (height, width, channels) of the program's input tensor.
+            frame: As ``program.frame`` describes it: int8 codes, (height, width, channels), of the program's
+                input tensor, or what the model itself takes if the program has a head.
             key: Compute it from scratch. The first frame always is.
 
         Raises:
-            StillframeError: ``codes`` has another shape or type.
+            StillframeError: ``frame`` has another shape or type, or the host could not compute its part.
             LinkError: The frame could not be brought through the link; the next one will be a key frame.
         """
-        self._check(codes)
+        codes = self._codes(frame)
         before = self.device.statistics
         sent = None if key else self._sent
         self._sent = None  # until the frame is through, the device's state is in doubt
@@ -124,7 +128,7 @@ class Session:
         self._sent = codes.copy()
         after = self.device.statistics
         return FrameResult(
-            outputs={output.name: _output(output, tensors[output.tensor]) for output in self.program.outputs},
+            outputs=self._results(tensors),
             tensors=tensors,
             key=sent is None,
             cycles=cycles,
@@ -139,17 +143,32 @@ class Session:
         Raises:
             LinkError: No answer came.
         """
-        return self._read_tensors([index])[index]
+        return read_tensors(self.device, self.program, [index])[index]
 
-    def _check(self, codes: Codes) -> None:
-        tensor = self._input
-        shape = (tensor.height, tensor.width, tensor.channels)
-        if codes.shape != shape or codes.dtype != np.int8:
+    def _codes(self, frame: npt.NDArray[Any]) -> Codes:
+        """The device's codes of a frame, behind the head if there is one."""
+        expected = self.program.frame
+        if frame.shape != expected.shape or frame.dtype != np.dtype(expected.dtype):
+            what = "values" if self._head else "codes"
             raise StillframeError(
-                f"frame for input {tensor.name}: expected int8 codes of shape {shape}, "
-                f"got {codes.dtype} of shape {codes.shape}",
-                "quantise the frame with the input's scale and zero point",
+                f"frame for input {expected.name}: expected {expected.dtype} {what} of shape "
+                f"{expected.shape}, got {frame.dtype} of shape {frame.shape}",
+                "give the frame as the model takes it"
+                if self._head
+                else "quantise the frame with the input's scale and zero point",
             )
+        if self._head:
+            (frame,) = self._head.run([frame])
+        return frame.reshape(self._input.height, self._input.width, self._input.channels)
+
+    def _results(self, tensors: Mapping[int, Codes]) -> dict[str, npt.NDArray[Any]]:
+        """The model's outputs, from the tensors that leave the device."""
+        values = {output.name: _output(output, tensors[output.tensor]) for output in self.program.outputs}
+        if self._tail:
+            part = self._tail.part
+            results = self._tail.run([values[tensor.name] for tensor in part.inputs])
+            values |= {tensor.name: result for tensor, result in zip(part.outputs, results, strict=True)}
+        return {result.name: values[result.name] for result in self.program.results}
 
     def _upload(self, progress: Callable[[int, int], None] | None = None) -> None:
         self._uploaded = False
@@ -182,37 +201,7 @@ class Session:
             )
             for row in counters.reshape(-1, COUNTER_WORDS)
         )
-        return cycles, layers, self._read_tensors(self._outputs)
-
-    def _read_tensors(self, indices: Sequence[int]) -> dict[int, Codes]:
-        tensors = {index: self.program.tensors[index] for index in indices}
-        addresses = {index: _addresses(tensor) for index, tensor in tensors.items()}
-        config = self.program.config
-        memory = np.zeros((config.codes_words, 4 * columns(Memory.CODES, config)), np.int8)
-        wanted = np.unique(np.concatenate([a.ravel() for a in addresses.values()]))
-        while len(wanted):
-            first = int(wanted[0])
-            within = wanted < first + READ_WORDS
-            count = int(wanted[within][-1]) - first + 1
-            for column in range(columns(Memory.CODES, config)):
-                words = self.device.read(Memory.CODES, column, first, count)
-                codes = words.astype("<u4").view(np.int8).reshape(count, 4)
-                memory[first : first + count, 4 * column : 4 * column + 4] = codes
-            wanted = wanted[~within]
-        return {
-            index: np.ascontiguousarray(
-                memory[addresses[index], : config.drain].reshape(tensor.height, tensor.width, -1)[
-                    :, :, : tensor.channels
-                ]
-            )
-            for index, tensor in tensors.items()
-        }
-
-
-def _addresses(tensor: TensorSpec) -> npt.NDArray[np.intp]:
-    """The CODES words of a tensor without those between its rows: (height, width x words)."""
-    rows = tensor.codes + tensor.pitch * np.arange(tensor.height)
-    return rows[:, np.newaxis] + np.arange(tensor.width * tensor.words)
+        return cycles, layers, read_tensors(self.device, self.program, self._outputs)
 
 
 def _output(output: OutputSpec, codes: Codes) -> npt.NDArray[Any]:

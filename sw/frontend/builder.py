@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from stillframe.contract import StillframeError
 
+from .errors import UnsupportedError
 from .flatbuffer import RawModel, RawTensor
 from .graph import GraphInput, Node, Tensor
 from .shapes import shape_text
@@ -69,16 +71,20 @@ class GraphBuilder:
         raw: The file's content.
         source: What messages call the file.
         layers: Names of Keras layers to look for in the names of tensors.
+        start: The TFLite tensor that reading begins with; the model's input if None.
         values: By TFLite tensor.
+        entered: The TFLite tensor in which frames arrive on the device.
     """
 
     raw: RawModel
     source: str
     layers: Collection[str] = ()
+    start: int | None = None
     values: dict[int, Value] = field(default_factory=dict)
     tensors: list[Tensor] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     input: GraphInput | None = None
+    entered: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.raw.inputs) != 1:
@@ -87,18 +93,31 @@ class GraphBuilder:
                 f"{self.source}: expected one input, got {len(self.raw.inputs)} ({names})",
                 "split the model, or stack its inputs into the channels of one",
             )
-        raw = self.raw.tensors[self.raw.inputs[0]]
+        raw = self.raw.tensors[self.raw.inputs[0] if self.start is None else self.start]
         self.values[raw.index] = Value(None, self.without_batch(raw, f"{self.source}: input {raw.name!r}"))
+
+    @contextmanager
+    def undone_if_unsupported(self) -> Iterator[None]:
+        """Let an :class:`UnsupportedError` in the body leave nothing behind of what it added."""
+        values, sizes = dict(self.values), (len(self.tensors), len(self.nodes))
+        entry = (self.input, self.entered)
+        try:
+            yield
+        except UnsupportedError:
+            self.values = values
+            del self.tensors[sizes[0] :], self.nodes[sizes[1] :]
+            self.input, self.entered = entry
+            raise
 
     def without_batch(self, raw: RawTensor, where: str) -> tuple[int, ...]:
         """The tensor's shape of one frame; ``where`` begins the message if the batch is not 1."""
         if len(raw.shape) < 2 or raw.shape[0] != 1:
-            raise StillframeError(
+            raise UnsupportedError(
                 f"{where}: expected a shape with batch 1, got {shape_text(raw.shape)}",
                 "convert the model with a batch of 1",
             )
         if min(raw.shape) < 1:
-            raise StillframeError(
+            raise UnsupportedError(
                 f"{where}: expected dimensions of 1 and more, got {shape_text(raw.shape)}",
                 "convert the model with a fixed input shape",
             )

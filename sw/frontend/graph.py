@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stillframe.contract.host import Assignment, HostPart, HostTensor
+
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
 Float64 = npt.NDArray[np.float64]
@@ -49,6 +51,13 @@ class Node:
     output: int
 
 
+Pair = tuple[int, int]
+"""(vertical, horizontal)."""
+
+Padding = tuple[Pair, Pair]
+"""((top, bottom), (left, right))."""
+
+
 @dataclass(frozen=True)
 class Conv(Node):
     """CONV_2D and FULLY_CONNECTED (a VALID convolution whose kernel is the whole map).
@@ -61,6 +70,7 @@ class Conv(Node):
         multiplier: int32 Q31 by output channel.
         shift: int by output channel, TFLite's: positive is a left shift.
         act_min, act_max: Range of the output's codes (the fused activation).
+        dilation: (vertical, horizontal): pixels from one tap to the next.
         real_multiplier: float64 by output channel where TFLite rescales in doubles, as FULLY_CONNECTED does:
             round_half_away(x * real_multiplier). There ``multiplier`` and ``shift`` give the same codes for
             every accumulator with one rounding: (x * multiplier + 2**(30 - shift)) >> (31 - shift). None for
@@ -69,28 +79,121 @@ class Conv(Node):
 
     weights: Int8
     bias: Int32
-    strides: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
+    strides: Pair
+    padding: Padding
     multiplier: Int32
     shift: Int32
     act_min: int
     act_max: int
+    dilation: Pair = (1, 1)
     real_multiplier: Float64 | None = None
+
+
+@dataclass(frozen=True)
+class DepthwiseConv(Node):
+    """DEPTHWISE_CONV_2D: output channel ``c * m + q`` reads input channel ``c`` alone.
+
+    Attributes:
+        weights: int8, (kernel height, kernel width, input channels, m); zero point 0. m is the depth
+            multiplier.
+        others: As in :class:`Conv`; ``bias``, ``multiplier`` and ``shift`` by output channel.
+    """
+
+    weights: Int8
+    bias: Int32
+    strides: Pair
+    padding: Padding
+    multiplier: Int32
+    shift: Int32
+    act_min: int
+    act_max: int
+    dilation: Pair = (1, 1)
+
+
+@dataclass(frozen=True)
+class AveragePool(Node):
+    """AVERAGE_POOL_2D: the sum of a window's codes inside the image over their number, halves away from zero.
+
+    Input and output have one quantisation. Attributes as in :class:`Conv`.
+    """
+
+    window: Pair
+    strides: Pair
+    padding: Padding
+    act_min: int
+    act_max: int
+
+
+@dataclass(frozen=True)
+class Mean(Node):
+    """MEAN over the whole map: (channels,) or (1, 1, channels) from (height, width, channels).
+
+    code = rescale(sum of (code - input's zero point)) + output's zero point, with TFLite's two roundings;
+    the number of pixels is part of ``multiplier`` and ``shift``.
+    """
+
+    multiplier: int
+    shift: int
 
 
 @dataclass(frozen=True)
 class MaxPool(Node):
     """MAX_POOL_2D on codes; padding never takes part. Attributes as in :class:`Conv`."""
 
-    window: tuple[int, int]
-    strides: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
+    window: Pair
+    strides: Pair
+    padding: Padding
     act_min: int
     act_max: int
 
 
 @dataclass(frozen=True)
-class PRelu(Node):
+class Add(Node):
+    """ADD and SUB of two tensors of one shape, ``inputs`` = (a, b).
+
+    Each code less its zero point is shifted left by ``ADD_LEFT_SHIFT`` and rescaled by its own (multiplier,
+    shift); the sum, or the difference if ``subtract``, is rescaled by ``result``; all with TFLite's two
+    roundings. Then the output's zero point and the fused activation's range.
+    """
+
+    first: Pair
+    second: Pair
+    result: Pair
+    act_min: int
+    act_max: int
+    subtract: bool = False
+
+
+ADD_LEFT_SHIFT = 20
+"""Bits that ADD's operands are shifted left by before they are rescaled (TFLite's choice for int8)."""
+
+
+@dataclass(frozen=True)
+class Concat(Node):
+    """CONCATENATION along channels of two tensors and more, all of the output's quantisation."""
+
+
+@dataclass(frozen=True)
+class Pad(Node):
+    """PAD of the map's rows and columns with the zero point."""
+
+    padding: Padding
+
+
+@dataclass(frozen=True)
+class Resize(Node):
+    """RESIZE_NEAREST_NEIGHBOR by whole factors: output pixel (y, x) is input (y // vertical, x // horizontal)."""
+
+    factors: Pair
+
+
+@dataclass(frozen=True)
+class Elementwise(Node):
+    """An operator that makes each output code from one input code, perhaps by channel. See subclasses."""
+
+
+@dataclass(frozen=True)
+class PRelu(Elementwise):
     """PRELU with one slope a channel.
 
     Attributes:
@@ -106,7 +209,7 @@ class PRelu(Node):
 
 
 @dataclass(frozen=True)
-class Relu(Node):
+class Relu(Elementwise):
     """RELU, RELU6, RELU_N1_TO_1 on its own: requantise by (multiplier, shift), clamp to the range."""
 
     multiplier: int
@@ -143,7 +246,7 @@ class GraphInput:
 
 @dataclass(frozen=True)
 class GraphOutput:
-    """An output of the model.
+    """An output of the device: of the model, or what its tail takes.
 
     Attributes:
         name: Name in the model (the signature's where there is one).
@@ -165,7 +268,8 @@ class GraphOutput:
 class Graph:
     """An int8 network. ``nodes`` is what the device executes; what the host does hangs on input and outputs.
 
-    ``tflite`` is the model file's content, the outside reference.
+    ``tflite`` is the model file's content, the outside reference. ``head``, ``tail``, ``order``,
+    ``assignments`` and ``split`` are as in :class:`~stillframe.contract.Program`.
     """
 
     name: str
@@ -174,3 +278,28 @@ class Graph:
     input: GraphInput
     outputs: tuple[GraphOutput, ...]
     tflite: bytes
+    head: HostPart | None = None
+    tail: HostPart | None = None
+    order: tuple[str, ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    split: str = ""
+
+    @property
+    def frame(self) -> HostTensor:
+        """What is taken of a frame: the model's own input if there is a head, else the device's codes."""
+        if self.head:
+            return self.head.inputs[0]
+        tensor = self.tensors[self.input.tensor]
+        return HostTensor(tensor.name, tensor.shape, "int8", tensor.scale, tensor.zero_point)
+
+    @property
+    def results(self) -> tuple[GraphOutput | HostTensor, ...]:
+        """What is given of a frame: the model's outputs, in the model's order."""
+        if not self.tail:
+            return self.outputs
+        by_name = {result.name: result for result in (*self.outputs, *self.tail.outputs)}
+        return tuple(by_name[name] for name in self.order)
+
+
+LINEAR = (Conv, DepthwiseConv, AveragePool, Mean)
+"""Nodes that are sums of products: the array computes them from changes."""

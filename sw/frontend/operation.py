@@ -12,6 +12,7 @@ import numpy.typing as npt
 from stillframe.contract import StillframeError
 
 from .builder import GraphBuilder, Value, layer_name, unique
+from .errors import UnsupportedError
 from .flatbuffer import RawOperator, RawTensor
 from .graph import GraphInput, Node, Tensor
 from .shapes import map_shape, shape_text
@@ -50,8 +51,12 @@ class Operation:
         return f"{self.builder.source}: layer {self.name!r} (operator {self.raw.index}, {self.raw.op})"
 
     def error(self, expected: str, got: str, hint: str) -> StillframeError:
-        """The message for this operator, to be raised by the caller."""
-        return StillframeError(f"{self.where}: expected {expected}, got {got}", hint)
+        """The message for this operator, to be raised by the caller.
+
+        Unless the hint is that the file is damaged, the operator is merely not for the array.
+        """
+        kind = StillframeError if hint == CONVERT_AGAIN else UnsupportedError
+        return kind(f"{self.where}: expected {expected}, got {got}", hint)
 
     def output_shape(self) -> tuple[int, ...]:
         """Shape of the output's frame as the file has it."""
@@ -175,6 +180,7 @@ class Operation:
         self.builder.tensors.append(Tensor(raw.name, value.shape, scale, zero_point))
         name = self.builder.raw.tensors[self.builder.raw.inputs[0]].name
         self.builder.input = GraphInput(name, 0, value.host_ops)
+        self.builder.entered = raw.index
         self.builder.values[raw.index] = replace(value, tensor=0, host_ops=(), host_layer="")
 
     def constant(self, position: int, dtype: str, what: str) -> npt.NDArray[Any]:
