@@ -233,6 +233,72 @@ def sum_model(
     return w.finish([x], [y])
 
 
+def concat_model(
+    shape: tuple[int, int, int],
+    quantisation: Quantisation = (0.05, -3),
+    axis: int = 3,
+    activation: str = "NONE",
+    target: Quantisation | None = None,
+) -> bytes:
+    """CONCATENATION of the input, its MAX_POOL_2D of 3 x 3, and the input again."""
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *shape), scale=quantisation[0], zero_point=quantisation[1])
+    p = w.tensor("net/pool/out", (1, *shape), scale=quantisation[0], zero_point=quantisation[1])
+    window = {"StrideH": 1, "StrideW": 1, "FilterHeight": 3, "FilterWidth": 3}
+    w.operator("MAX_POOL_2D", [x], [p], "Pool2DOptions", Padding=SAME, **window)
+    out = [1, *shape]
+    out[axis] *= 3
+    scale, zero_point = target or quantisation
+    y = w.tensor("net/concat/out", out, scale=scale, zero_point=zero_point)
+    w.operator(
+        "CONCATENATION",
+        [x, p, x],
+        [y],
+        "ConcatenationOptions",
+        Axis=axis,
+        FusedActivationFunction=ACTIVATIONS[activation],
+    )
+    return w.finish([x], [y])
+
+
+def pad_model(
+    shape: tuple[int, int, int],
+    padding: Sequence[tuple[int, int]],
+    quantisation: Quantisation = (0.05, -3),
+) -> bytes:
+    """PAD by (before, after) of each dimension, the batch counted as dimension 0."""
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *shape), scale=quantisation[0], zero_point=quantisation[1])
+    p = w.tensor("net/pad/paddings", (len(padding), 2), "INT32", data=padding)
+    size = [n + sum(pair) for n, pair in zip((1, *shape), padding, strict=True)]
+    y = w.tensor("net/pad/out", size, scale=quantisation[0], zero_point=quantisation[1])
+    w.operator("PAD", [x, p], [y], "PadOptions")
+    return w.finish([x], [y])
+
+
+def resize_model(
+    shape: tuple[int, int, int],
+    size: tuple[int, int],
+    align_corners: bool = False,
+    half_pixels: bool = False,
+    quantisation: Quantisation = (0.05, -3),
+) -> bytes:
+    """RESIZE_NEAREST_NEIGHBOR to ``size``."""
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *shape), scale=quantisation[0], zero_point=quantisation[1])
+    s = w.tensor("net/resize/size", (2,), "INT32", data=size)
+    y = w.tensor("net/resize/out", (1, *size, shape[2]), scale=quantisation[0], zero_point=quantisation[1])
+    w.operator(
+        "RESIZE_NEAREST_NEIGHBOR",
+        [x, s],
+        [y],
+        "ResizeNearestNeighborOptions",
+        AlignCorners=align_corners,
+        HalfPixelCenters=half_pixels,
+    )
+    return w.finish([x], [y])
+
+
 def prelu_model(
     shape: tuple[int, int, int],
     slopes: Any,

@@ -47,11 +47,12 @@ class ReferenceModel:
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
 
-    def run(self, frames: Int8) -> tuple[dict[str, npt.NDArray[Any]], dict[int, Int8]]:
+    def run(self, frames: npt.NDArray[Any]) -> tuple[dict[str, npt.NDArray[Any]], dict[int, Int8]]:
         """Compute frames.
 
         Args:
-            frames: int8 codes of the device's input tensor, (frames, *shape).
+            frames: As ``graph.frame`` describes each: int8 codes of the device's input tensor, or what the model
+                itself takes if it has a head; (frames, *shape).
 
         Returns:
             The outputs by name, and the tensors by index (none unless asked for), frames first.
@@ -61,18 +62,18 @@ class ReferenceModel:
         for values in self._caller_values(frames):
             self._interpreter.set_tensor(self._input["index"], values.reshape(self._input["shape"]))
             self._interpreter.invoke()
-            for kept, detail in zip(outputs, self._outputs, strict=True):
-                kept.append(self._interpreter.get_tensor(detail["index"])[0])
+            for kept, detail, result in zip(outputs, self._outputs, self.graph.results, strict=True):
+                kept.append(self._interpreter.get_tensor(detail["index"]).reshape(result.shape))
             for i, kept in tensors.items():
                 tensor = self.graph.tensors[i]
                 kept.append(self._interpreter.get_tensor(self._by_name[tensor.name]).reshape(tensor.shape))
-        names = [o.name for o in self.graph.outputs]
+        names = [result.name for result in self.graph.results]
         return (
             {name: np.array(kept) for name, kept in zip(names, outputs, strict=True)},
             {i: np.array(kept) for i, kept in tensors.items()},
         )
 
-    def _caller_values(self, frames: Int8) -> npt.NDArray[Any]:
+    def _caller_values(self, frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Values before the input's host operators that become ``frames`` behind them."""
         operators = self.graph.input.host_ops
         if not operators:

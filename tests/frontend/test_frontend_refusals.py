@@ -10,11 +10,8 @@ from single_layers import (
     SAME,
     conv_model,
     dense_model,
-    depthwise_model,
-    mean_model,
     pool_model,
     prelu_model,
-    sum_model,
     unary_model,
 )
 from tflite_writer import ModelWriter
@@ -28,8 +25,6 @@ INT8_HINT = (
 )
 DAMAGED = "convert the model again: the file is damaged"
 SUPPORTED = ", ".join(sorted(HANDLERS))
-DEPTHWISE = "m.tflite: layer 'depthwise' (operator 0, DEPTHWISE_CONV_2D): "
-FINE = (0.125, 0)
 CONV = "m.tflite: layer 'conv' (operator 0, CONV_2D): "
 SHAPE = (6, 7, 3)
 ONES = np.ones((4, 3, 3, 3))
@@ -196,51 +191,6 @@ CASES: dict[str, Case] = {
         lambda: conv_model((9, 9, 3), ONES, padding=SAME, dilation=(3, 1)),
         f"{CONV}expected dilation of 1 to 2, got 3 x 1\n"
         "  -> use a larger kernel, or strides, instead of dilation",
-    ),
-    "map smaller than the dilated kernel": (
-        lambda: conv_model((4, 9, 3), ONES, dilation=(2, 1)),
-        f"{CONV}expected a map at least as large as the kernel, got 4 x 9 under 5 x 3\n"
-        "  -> give the model a larger input, or pad with SAME",
-    ),
-    "depthwise weights": (
-        lambda: depthwise_model(SHAPE, np.ones((1, 3, 3, 4))),
-        f"{DEPTHWISE}expected weights of 1 x rows x columns x a multiple of 3 channels, got 1 x 3 x 3 x 4\n"
-        f"  -> {DAMAGED}",
-    ),
-    "depth multiplier": (
-        lambda: depthwise_model(SHAPE, np.ones((1, 3, 3, 27))),
-        f"{DEPTHWISE}expected a depth multiplier of 1 to 8, got 9\n"
-        "  -> use a smaller one, or CONV_2D with groups=1",
-    ),
-    "depthwise scales along another dimension": (
-        lambda: depthwise_model(SHAPE, np.ones((1, 3, 3, 3)), scales=[0.1] * 3, axis=0),
-        f"{DEPTHWISE}expected one weight scale, or one for each of 3 output channels, "
-        "got 3 along dimension 0\n"
-        f"  -> {INT8_HINT}",
-    ),
-    "sum of two shapes": (
-        lambda: sum_model("ADD", SHAPE, (FINE, FINE, FINE), channels=1),
-        "m.tflite: layer 'sum' (operator 1, ADD): "
-        "expected two maps of one shape, got 6 x 7 x 3 and 6 x 7 x 1\n"
-        "  -> repeat the smaller map with UpSampling2D, or compute a constant instead",
-    ),
-    "sum far too fine": (
-        lambda: sum_model("SUB", SHAPE, (FINE, FINE, (FINE[0] * 2**-19, 0))),
-        "m.tflite: layer 'sum' (operator 1, SUB): expected an output scale above 2**-19 of the operands', "
-        "got 2.384185791015625e-07 for operands of 0.125 and 0.125\n"
-        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
-    ),
-    "mean over other dimensions": (
-        lambda: mean_model(SHAPE, (FINE, FINE), axes=(1, 3)),
-        "m.tflite: layer 'mean' (operator 0, MEAN): expected a mean over rows and columns, "
-        "dimensions 1 and 2 of 4, got dimensions 1, 3 of 4 of a 6 x 7 x 3 map\n"
-        "  -> use GlobalAveragePooling2D",
-    ),
-    "mean far too fine": (
-        lambda: mean_model(SHAPE, (FINE, (FINE[0] * 2**-13, 0))),
-        "m.tflite: layer 'mean' (operator 0, MEAN): "
-        "expected a requantisation that shifts left by at most 7 bits, got 9 in channel 0\n"
-        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
     ),
     "groups": (
         lambda: conv_model((6, 7, 6), ONES),

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from single_layers import (
     SAME,
     VALID,
+    concat_model,
     conv_model,
     dense_model,
     depthwise_model,
     mean_model,
+    pad_model,
     pool_model,
     prelu_model,
+    resize_model,
     sum_model,
     unary_model,
 )
@@ -335,6 +338,46 @@ def test_prelu(channels, shared, source, alpha, target, seed):
 def test_relu(op, shape, source, target, seed):
     data = unary_model(op, shape, ("INT8", *source), ("INT8", *target))
     assert_equals_reference(data, shape, np.random.default_rng(seed))
+
+
+@SETTINGS
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5)),
+    source=quantisations(),
+    seed=seeds,
+)
+def test_concatenation(shape, source, seed):
+    assert_equals_reference(concat_model(shape, source), shape, np.random.default_rng(seed))
+
+
+@SETTINGS
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5)),
+    padding=st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4))] * 2),
+    source=quantisations(),
+    seed=seeds,
+)
+def test_pad(shape, padding, source, seed):
+    data = pad_model(shape, [(0, 0), *padding, (0, 0)], source)
+    assert_equals_reference(data, shape, np.random.default_rng(seed))
+
+
+@SETTINGS
+@given(
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3)),
+    factors=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    align_corners=st.booleans(),
+    half_pixels=st.booleans(),
+    seed=seeds,
+)
+def test_resize_nearest_neighbor(shape, factors, align_corners, half_pixels, seed):
+    """What is read is computed as TFLite does; what repeats pixels unevenly is refused."""
+    size = (shape[0] * factors[0], shape[1] * factors[1])
+    data = resize_model(shape, size, align_corners, half_pixels)
+    try:
+        assert_equals_reference(data, shape, np.random.default_rng(seed))
+    except StillframeError:
+        assert align_corners
 
 
 def test_a_model_that_tensorflow_lite_refuses():

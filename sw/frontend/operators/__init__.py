@@ -1,19 +1,36 @@
 """One module for each family of operators; importing the package registers them all."""
 
-from . import add, conv, depthwise_conv, fully_connected, host, mean, pool, prelu, relu, reshape
+from . import (
+    add,
+    concat,
+    conv,
+    depthwise_conv,
+    fully_connected,
+    host,
+    mean,
+    pad,
+    pool,
+    prelu,
+    relu,
+    reshape,
+    resize,
+)
 from .registry import HANDLERS, handler
 
 __all__ = [
     "HANDLERS",
     "add",
+    "concat",
     "conv",
     "depthwise_conv",
     "fully_connected",
     "handler",
     "host",
     "mean",
+    "pad",
     "pool",
     "prelu",
     "relu",
     "reshape",
+    "resize",
 ]

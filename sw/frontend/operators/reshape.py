@@ -1,4 +1,4 @@
-"""RESHAPE: the same elements in the same order, so no work, only another view."""
+"""RESHAPE, SQUEEZE and EXPAND_DIMS: the same elements in the same order, so no work, only another view."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..operation import CONVERT_AGAIN, Operation
 from .registry import handler
 
 
-@handler("RESHAPE")
+@handler("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 def reshape(operation: Operation) -> None:
     """Read a reshape that keeps the batch of 1."""
     value = operation.value()
