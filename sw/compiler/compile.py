@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from stillframe.contract import ArrayConfig, Mode, Op, Program, StillframeError
-from stillframe.contract.array import MAX_KERNEL_ROWS, MAX_LAYERS, PARTS
+from stillframe.contract import ArrayConfig, Op, Program, StillframeError
 from stillframe.contract.layer import LAYER_FIELDS, pack_layer
 from stillframe.contract.program import LayerSpec, OutputSpec, TensorSpec
 from stillframe.frontend import Graph, thresholds_for
 
-from . import bounds
 from .descriptor import layer_fields
+from .limits import violations
 from .lowering import lower
 from .memory import Placement, place
+from .modes import check_mode, modes_for
 from .network import Modes, Network
-from .planner import Profile, choose_modes
+from .planner import Profile
+from .remedies import too_large
 from .segments import segments
-
-MODES = ("auto", "delta", "direct", "dense")
-"""What ``mode`` may be: auto plans, the others put every tensor into that mode."""
 
 
 def compile_graph(
@@ -44,17 +40,15 @@ def compile_graph(
         StillframeError: The network does not fit the array, or an argument is out of range. The message
             names the layer or the memory.
     """
-    if mode not in MODES:
-        raise StillframeError(
-            f"mode: expected one of {', '.join(MODES)}, got {mode!r}", "choose one of these"
-        )
+    check_mode(mode)
     by_graph_tensor = thresholds_for(graph, threshold)
     network = Network(graph, tuple(lower(graph)), config)
-    _check_layers(network)
-    modes = _modes(network, mode, profile)
+    for violation in violations(network):
+        raise violation
+    modes = modes_for(network, mode, profile)
     placement = place(network, modes)
     if placement.shortages:
-        raise _too_large(network, mode, profile, placement)
+        raise too_large(network, mode, profile, placement)
 
     thresholds = [by_graph_tensor[tensor] for tensor in network.graph_tensors]
     skip_still = mode not in ("direct", "dense")
@@ -76,37 +70,6 @@ def compile_graph(
         assignments=graph.assignments,
         split=graph.split,
     )
-
-
-def _modes(network: Network, mode: str, profile: Profile | None) -> Modes:
-    if mode == "auto":
-        return choose_modes(network, profile)
-    return [Mode[mode.upper()]] * len(network.tensors)
-
-
-def _check_layers(network: Network) -> None:
-    count = len(network.steps) + 1
-    if count > MAX_LAYERS:
-        raise StillframeError(
-            f"model {network.graph.name}: expected at most {MAX_LAYERS} layers with the input, got {count}",
-            "take a network with fewer layers; activations directly behind a layer do not count",
-        )
-    names = [tensor.name for tensor in network.tensors]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise StillframeError(
-            f"model {network.graph.name}: expected tensors with names of their own, got {twice!r} twice",
-            "give the model's layers different names",
-        )
-    for step in network.steps:
-        if step.window[0] > MAX_KERNEL_ROWS:
-            raise StillframeError(
-                f"layer {step.name!r}: expected a kernel of at most {MAX_KERNEL_ROWS} rows, "
-                f"got {step.window[0]}",
-                "pool or stride before this layer, or take fewer pixels",
-            )
-        if step.conv is not None:
-            bounds.check(step.conv, network.graph.tensors[step.input].zero_point)
 
 
 def _layer(network: Network, modes: Modes, fields: dict[str, int], layer: int) -> LayerSpec:
@@ -162,48 +125,3 @@ def _outputs(network: Network) -> list[OutputSpec]:
         )
         for output in network.graph.outputs
     ]
-
-
-def _too_large(network: Network, mode: str, profile: Profile | None, placement: Placement) -> StillframeError:
-    config = network.config
-    short = "; ".join(
-        f"at most {use.available} words ({use.available * use.word_bits} bits) of {use.name}, "
-        f"got {use.used} words ({use.used * use.word_bits} bits), "
-        f"{use.largest_words} of them for {use.largest}"
-        for use in placement.shortages
-    )
-    message = f"model {network.graph.name} on array {config.name}: expected {short}"
-    remedies = _mode_remedy(network, mode, profile)
-    remedies += _part_remedy(network, mode, profile)
-    if any(use.name not in ("WEIGHTS", "PARAMS", "TABLES") for use in placement.shortages):
-        remedies.append("give the model an input of fewer pixels")
-    else:
-        remedies.append("give the model fewer channels")
-    return StillframeError(message, "; or ".join(remedies))
-
-
-def _mode_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
-    """The first mode of auto and direct that gives back enough state, if one does."""
-    modes = _modes(network, "auto", profile)
-    if mode == "delta" and not place(network, modes).shortages:
-        direct = [
-            repr(network.name(layer))
-            for layer in network.layers
-            if network.step(layer).op is Op.MAC and modes[network.source(layer)] is Mode.DIRECT
-        ]
-        return [f"take --mode auto: it fits with direct mode in layer {', '.join(direct)}"]
-    if mode in ("auto", "delta") and not place(network, _modes(network, "direct", profile)).shortages:
-        return ["take --mode direct, which keeps no state"]
-    return []
-
-
-def _part_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
-    """The smallest larger part that is large enough."""
-    config = network.config
-    for part in sorted(PARTS.values(), key=lambda part: part.block_rams):
-        if part.block_rams > PARTS[config.part].block_rams:
-            larger = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{part.name}")
-            candidate = replace(network, config=larger)
-            if not place(candidate, _modes(candidate, mode, profile)).shortages:
-                return [f"take a larger part: --array {larger.name}"]
-    return []

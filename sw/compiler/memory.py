@@ -61,10 +61,12 @@ class Placement:
     Attributes:
         start: For each memory the first word of each layer's or tensor's share, 0 where it has none.
         uses: How much of each memory is used.
+        shares: For each memory the words that each layer, or the tensor that it writes, takes.
     """
 
     start: dict[str, list[int]]
     uses: list[MemoryUse]
+    shares: dict[str, list[int]]
 
     @property
     def shortages(self) -> list[MemoryUse]:
@@ -141,7 +143,7 @@ def place(network: Network, modes: Modes) -> Placement:
         if name in TENSOR_MEMORIES:
             owner = f"the output of {owner}" if top else "the input"
         uses.append(MemoryUse(name, used, available, bits, owner, share[top]))
-    return Placement(start, uses)
+    return Placement(start, uses, shares)
 
 
 TENSOR_MEMORIES = frozenset({"CODES", "EVENTS", "MASKS", "ROWS"})

@@ -1,0 +1,67 @@
+"""What to do about a network whose memories are too small: another mode, a larger part, a smaller model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stillframe.contract import ArrayConfig, Mode, Op, StillframeError
+from stillframe.contract.array import PARTS
+
+from .memory import Placement, place
+from .modes import modes_for
+from .network import Network
+from .planner import Profile
+
+
+def too_large(network: Network, mode: str, profile: Profile | None, placement: Placement) -> StillframeError:
+    """The message that memories are short, with what would help.
+
+    Args:
+        network: The network, lowered for its array.
+        mode, profile: As it was to be compiled.
+        placement: The placement that does not fit.
+    """
+    config = network.config
+    short = "; ".join(
+        f"at most {use.available} words ({use.available * use.word_bits} bits) of {use.name}, "
+        f"got {use.used} words ({use.used * use.word_bits} bits), "
+        f"{use.largest_words} of them for {use.largest}"
+        for use in placement.shortages
+    )
+    message = f"model {network.graph.name} on array {config.name}: expected {short}"
+    remedies = _mode_remedy(network, mode, profile)
+    remedies += _part_remedy(network, mode, profile)
+    if any(use.name not in ("WEIGHTS", "PARAMS", "TABLES") for use in placement.shortages):
+        remedies.append("give the model an input of fewer pixels")
+    else:
+        remedies.append("give the model fewer channels")
+    return StillframeError(message, "; or ".join(remedies))
+
+
+def _mode_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
+    """The first mode of auto and direct that gives back enough state, if one does."""
+    modes = modes_for(network, "auto", profile)
+    if mode == "delta" and not place(network, modes).shortages:
+        direct = [
+            repr(network.name(layer))
+            for layer in network.layers
+            if network.step(layer).op is Op.MAC and modes[network.source(layer)] is Mode.DIRECT
+        ]
+        return [f"take --mode auto: it fits with direct mode in layer {', '.join(direct)}"]
+    if mode in ("auto", "delta") and not place(network, modes_for(network, "direct", profile)).shortages:
+        return ["take --mode direct, which keeps no state"]
+    return []
+
+
+def _part_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
+    """The smallest larger part that is large enough."""
+    config = network.config
+    if config.part not in PARTS:
+        return []
+    for part in sorted(PARTS.values(), key=lambda part: part.block_rams):
+        if part.block_rams > PARTS[config.part].block_rams:
+            larger = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{part.name}")
+            candidate = replace(network, config=larger)
+            if not place(candidate, modes_for(candidate, mode, profile)).shortages:
+                return [f"take a larger part: --array {larger.name}"]
+    return []
