@@ -1,4 +1,4 @@
-"""The command line: ``stillframe run``, ``stillframe compile``, ``stillframe doctor``."""
+"""The command line: ``stillframe run``, ``compile``, ``check``, ``doctor``, ``train``."""
 
 from .main import main
 

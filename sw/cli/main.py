@@ -1,6 +1,7 @@
 """Entry point: picks the command, turns errors into one message and the exit status.
 
-Exit status: 0 all equal, 1 something differed, 2 the input or its use is wrong, 130 interrupted.
+Exit status: 0 all equal (``check``: it fits), 1 something differed (it does not fit), 2 the input or its use
+is wrong, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ def execute(arguments: Sequence[str]) -> int:
                 from .run import run as command
             case "compile":
                 from .compile import compile_program as command
+            case "check":
+                from .check import check as command
             case "train":
                 from .train import train as command
             case _:

@@ -1,8 +1,18 @@
 """The compiler: from a :class:`~stillframe.frontend.graph.Graph` to a program for an array."""
 
 from .compile import compile_graph
+from .fit import Fit, LayerFit, examine
 from .planner import Density, Profile
 from .profile import profile_graph
 from .summary import summarise
 
-__all__ = ["Density", "Profile", "compile_graph", "profile_graph", "summarise"]
+__all__ = [
+    "Density",
+    "Fit",
+    "LayerFit",
+    "Profile",
+    "compile_graph",
+    "examine",
+    "profile_graph",
+    "summarise",
+]

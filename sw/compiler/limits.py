@@ -12,7 +12,7 @@ from .network import Network
 
 
 def violations(network: Network) -> Iterator[StillframeError]:
-    """Everything that keeps a network from the array before memory is asked about, in the order of its layers."""
+    """Everything that keeps a network from the array, memory apart, in the order of its layers."""
     count, most = len(network.steps) + 1, network.config.layers
     if count > most:
         yield StillframeError(

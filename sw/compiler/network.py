@@ -89,6 +89,11 @@ class Network:
         """Passes of the array over an output pixel."""
         return passes(self.layouts[layer].channels, self.config)
 
+    def weights(self, layer: int) -> int:
+        """Weights that a layer has in the model."""
+        conv = self.step(layer).conv if layer else None
+        return 0 if conv is None else int(conv.weights.size)
+
     def macs_dense(self, layer: int) -> int:
         """Multiplications of a dense pass over taps inside the image, real channels only."""
         if not layer or self.step(layer).op is not Op.MAC:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from stillframe.contract import StillframeError
 
+from .errors import UnsupportedError
 from .operators import HANDLERS
 from .quiet import load_tensorflow, quiet
 from .shapes import shape_text
@@ -79,7 +80,7 @@ def convert(converter: Any, frames: list[Frames], name: str) -> bytes:
         name: What messages call the model.
 
     Raises:
-        StillframeError: The model has something that the converter cannot bring to int8.
+        UnsupportedError: The model has something that the converter cannot bring to int8.
     """
     tf = load_tensorflow()
     with quiet() as kept:
@@ -92,7 +93,7 @@ def convert(converter: Any, frames: list[Frames], name: str) -> bytes:
         except Exception as error:  # the converter raises many kinds
             kept.seek(0)
             chatter = kept.read().decode(errors="replace")
-            raise StillframeError(
+            raise UnsupportedError(
                 f"model {name}: expected a network that TensorFlow's converter can bring to int8, "
                 f"got {_culprit(f'{error} {chatter}') or first_line(error)}",
                 f"replace the layer; supported are {', '.join(sorted(HANDLERS))}",

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from stillframe.contract import StillframeError
 
 from .dataflow import Dataflow
-from .errors import UnsupportedError
+from .errors import NothingLeftError, UnsupportedError
 from .flatbuffer import RawModel
 from .reading import Reading
 from .shapes import shape_text
@@ -147,7 +147,7 @@ def _nothing(reading: Reading) -> StillframeError:
             "let all layers read the model's input behind the same operators",
         )
     if reading.refused:
-        return next(iter(reading.refused.values()))
+        return NothingLeftError(list(reading.refused.values()))
     return StillframeError(
         f"{reading.source}: expected a layer for the device, got none",
         "give a model with at least one convolution, dense or pooling layer",

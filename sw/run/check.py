@@ -1,0 +1,156 @@
+"""``stillframe check`` as data: what of a model runs where, what it takes, whether it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stillframe.compiler import Fit, LayerFit, examine
+from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.contract.array import ACC_BITS
+from stillframe.contract.host import Assignment
+from stillframe.frontend.errors import NothingLeftError, UnsupportedError
+from stillframe.frontend.operators import HANDLERS
+from stillframe.video import Clip, ValueRange
+
+from .job import profile_of
+from .models import load_model
+from .progress import Progress
+
+SCHEMA = "stillframe.check/1"
+"""Version of the object that ``--json`` writes."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is known of a model and an array.
+
+    Attributes:
+        model: The model's name.
+        config: The array.
+        mode: As asked.
+        scales: Where the model's scales come from: ``model``, ``clip`` or ``noise``.
+        head, tail: Operators that the host runs before and behind the array's first one.
+        fit: The array's layers.
+    """
+
+    model: str
+    config: ArrayConfig
+    mode: str
+    scales: str
+    head: tuple[Assignment, ...]
+    tail: tuple[Assignment, ...]
+    fit: Fit
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of a dense frame on the array."""
+        return sum(layer.macs for layer in self.fit.layers)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that ``--json`` writes."""
+        return {
+            "schema": SCHEMA,
+            "model": self.model,
+            "array": self.config.name,
+            "mode": self.mode,
+            "scales": self.scales,
+            "fits": self.fit.fits,
+            "layers": [
+                *map(_on_host, self.head),
+                *map(self._on_array, self.fit.layers),
+                *map(_on_host, self.tail),
+            ],
+            "memories": [
+                {
+                    "name": use.name,
+                    "used": use.used,
+                    "available": use.available,
+                    "word_bits": use.word_bits,
+                    "largest": use.largest,
+                    "largest_words": use.largest_words,
+                }
+                for use in self.fit.uses
+            ],
+            "problems": [{"message": p.message, "hint": p.hint} for p in self.fit.problems],
+        }
+
+    def _on_array(self, layer: LayerFit) -> dict[str, Any]:
+        return {
+            "name": layer.name,
+            "op": layer.operators,
+            "runs_on": "array",
+            "mode": layer.mode.name.lower(),
+            "shape": list(layer.shape),
+            "macs": layer.macs,
+            "weights": layer.weights,
+            "state_bits": state_bits(layer, self.config),
+            "memory": dict(layer.memory),
+        }
+
+
+def _on_host(assignment: Assignment) -> dict[str, Any]:
+    return {
+        "name": assignment.layer,
+        "op": assignment.op,
+        "runs_on": "host",
+        "supported": assignment.op in HANDLERS,
+        "why": assignment.why,
+    }
+
+
+def state_bits(layer: LayerFit, config: ArrayConfig) -> int:
+    """Bits of state memory that a layer takes."""
+    return layer.memory["STATE"] * ACC_BITS * config.drain
+
+
+def check_model(
+    spec: str,
+    array: str | None,
+    mode: str,
+    threshold: int,
+    split: str,
+    clip: Clip | None,
+    value_range: ValueRange | None,
+    progress: Progress,
+) -> Check:
+    """Check a model without hardware.
+
+    Args:
+        spec: As for :func:`~.models.load_model`. A model in floating point is converted with noise if there
+            is no clip: shapes, multiplications and memory are those of the real one.
+        array: ``BxL`` or ``BxL@PART``; None for 1x16, or a program file's own.
+        mode, threshold, split: As for compiling.
+        clip: Frames to calibrate with, and to plan ``auto`` by.
+        value_range: What pixels 0 and 255 stand for; inferred if None.
+        progress: Told what is done.
+
+    Raises:
+        StillframeError: There is no such model, it is damaged, or an argument is wrong. What is merely not
+            supported is no error but stands in the result's ``fit.problems``.
+    """
+    config = ArrayConfig.parse(array or "1x16")
+    try:
+        model = load_model(spec, clip, value_range, progress, noise=True, split=split)
+    except UnsupportedError as error:
+        problems: tuple[StillframeError, ...] = (error,)
+        if isinstance(error, NothingLeftError):
+            problems = error.refusals
+        return Check(spec, config, mode, "model", (), (), Fit((), (), problems))
+    if model.program and not array:
+        config = model.program.config
+    graph = model.graph
+    progress.stage(f"fitting {graph.name} into {config.name}")
+    profile = profile_of(model, clip, mode, threshold, progress)
+    fit = examine(graph, config, mode, threshold, profile)
+    first = next(i for i, assignment in enumerate(graph.assignments) if not assignment.host)
+    on_host = [(i, assignment) for i, assignment in enumerate(graph.assignments) if assignment.host]
+    return Check(
+        model=graph.name,
+        config=config,
+        mode=mode,
+        scales=model.scales,
+        head=tuple(assignment for i, assignment in on_host if i < first),
+        tail=tuple(assignment for i, assignment in on_host if i > first),
+        fit=fit,
+    )
