@@ -315,6 +315,26 @@ def prelu_model(
     return w.finish([x], [y])
 
 
+def constant_model(
+    op: str,
+    shape: tuple[int, ...],
+    values: Any,
+    constant: Quantisation,
+    quantisation: tuple[Quantisation, Quantisation],
+    first: bool = False,
+    activation: str = "NONE",
+) -> bytes:
+    """ADD, SUB or MUL of the input and a constant of codes ``values``, which may be the first operand."""
+    values = np.asarray(values, np.int8)
+    w = ModelWriter()
+    x = w.tensor("net/image", (1, *shape), scale=quantisation[0][0], zero_point=quantisation[0][1])
+    c = w.tensor("net/shift/constant", values.shape, scale=constant[0], zero_point=constant[1], data=values)
+    y = w.tensor("net/shift/out", (1, *shape), scale=quantisation[1][0], zero_point=quantisation[1][1])
+    operands = [c, x] if first else [x, c]
+    w.operator(op, operands, [y], SUM_OPTIONS[op], FusedActivationFunction=ACTIVATIONS[activation])
+    return w.finish([x], [y])
+
+
 def unary_model(
     op: str,
     shape: tuple[int, ...],

@@ -153,7 +153,8 @@ class Add(Node):
 
     Each code less its zero point is shifted left by ``ADD_LEFT_SHIFT`` and rescaled by its own (multiplier,
     shift); the sum, or the difference if ``subtract``, is rescaled by ``result``; all with TFLite's two
-    roundings. Then the output's zero point and the fused activation's range.
+    roundings. Then the output's zero point and the fused activation's range. To subtract, TFLite makes the
+    second multiplier negative, which rounds exact halves the other way.
     """
 
     first: Pair
@@ -182,7 +183,7 @@ class Pad(Node):
 
 @dataclass(frozen=True)
 class Resize(Node):
-    """RESIZE_NEAREST_NEIGHBOR by whole factors: output pixel (y, x) is input (y // vertical, x // horizontal)."""
+    """RESIZE_NEAREST_NEIGHBOR by whole factors: output pixel (y, x) is (y // vertical, x // horizontal)."""
 
     factors: Pair
 
@@ -210,8 +211,82 @@ class PRelu(Elementwise):
 
 @dataclass(frozen=True)
 class Relu(Elementwise):
-    """RELU, RELU6, RELU_N1_TO_1 on its own: requantise by (multiplier, shift), clamp to the range."""
+    """RELU, RELU6, RELU_N1_TO_1 on its own, and QUANTIZE of int8 to int8 without bounds.
 
+    Requantise by (multiplier, shift), clamp to the range.
+    """
+
+    multiplier: int
+    shift: int
+    act_min: int
+    act_max: int
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Elementwise):
+    """LEAKY_RELU: (multiplier, shift) from the input's zero point up, and below it."""
+
+    positive: Pair
+    negative: Pair
+
+
+@dataclass(frozen=True)
+class HardSwish(Elementwise):
+    """HARD_SWISH in TFLite's 16 bits.
+
+    Attributes:
+        output_scale: (Q15 multiplier, exponent) from 1/128 of the input's scale to the output's; the exponent
+            is 0 or less.
+        reluish: (Q15 multiplier, exponent) from 1/128 of the input's scale to that in which 2**15 is 3.
+    """
+
+    output_scale: Pair
+    reluish: Pair
+
+
+@dataclass(frozen=True)
+class Lookup(Elementwise):
+    """LOGISTIC and TANH, which TFLite itself does by a table.
+
+    Attributes:
+        codes: int8, (256,): the output for codes -128 to 127.
+    """
+
+    codes: Int8
+
+
+@dataclass(frozen=True)
+class AddConstant(Elementwise):
+    """ADD and SUB of a tensor and one constant a channel, in the arithmetic of :class:`Add`.
+
+    Attributes:
+        constant: int8 codes by channel; constant_zero_point: their zero point.
+        tensor, of_constant: (multiplier, shift) of the two operands; a negative multiplier subtracts.
+        result: (multiplier, shift) of their sum.
+        act_min, act_max: Range of the output's codes.
+    """
+
+    constant: Int8
+    constant_zero_point: int
+    tensor: Pair
+    of_constant: Pair
+    result: Pair
+    act_min: int
+    act_max: int
+
+
+@dataclass(frozen=True)
+class MulConstant(Elementwise):
+    """MUL of a tensor and one constant a channel: the product of both less their zero points, requantised.
+
+    Attributes:
+        constant, constant_zero_point: As in :class:`AddConstant`.
+        multiplier, shift: Of the product.
+        act_min, act_max: Range of the output's codes.
+    """
+
+    constant: Int8
+    constant_zero_point: int
     multiplier: int
     shift: int
     act_min: int
@@ -297,7 +372,8 @@ class Graph:
         """What is given of a frame: the model's outputs, in the model's order."""
         if not self.tail:
             return self.outputs
-        by_name = {result.name: result for result in (*self.outputs, *self.tail.outputs)}
+        by_name: dict[str, GraphOutput | HostTensor] = {output.name: output for output in self.outputs}
+        by_name |= {tensor.name: tensor for tensor in self.tail.outputs}
         return tuple(by_name[name] for name in self.order)
 
 

@@ -15,11 +15,11 @@ def wrap_int32(x: Any) -> Any:
     return ops.bitwise_and(x + half, 2**INT32_BITS - 1) - half
 
 
-def rounding_doubling_high_mul(a: Any, b: Any) -> Any:
-    """a * b / 2**31 rounded: a nudge of half, signed as the product, then truncated towards zero."""
-    product = a * b
-    nudged = product + ops.cast(ops.where(product >= 0, 1 << 30, 1 - (1 << 30)), "int64")
-    return ops.sign(nudged) * ops.right_shift(ops.abs(nudged), 31)
+def rounding_doubling_high_mul(a: Any, b: Any, bits: int = 31) -> Any:
+    """a * b / 2**bits rounded: a nudge of half, signed as the product, then truncated towards zero."""
+    product, half = a * b, 1 << (bits - 1)
+    nudged = product + ops.cast(ops.where(product >= 0, half, 1 - half), "int64")
+    return ops.sign(nudged) * ops.right_shift(ops.abs(nudged), bits)
 
 
 def rounding_divide_by_power(a: Any, exponent: Any) -> Any:
@@ -33,7 +33,7 @@ def multiply_by_quantised_multiplier(x: Any, multiplier: Any, shift: Any) -> Any
 
     Args:
         x: int64 tensor of int32 values.
-        multiplier: int64 of 0 to 2**31 - 1.
+        multiplier: int64 of -(2**31 - 1) to 2**31 - 1.
         shift: int64; positive is to the left.
     """
     shift = ops.convert_to_tensor(shift, "int64")

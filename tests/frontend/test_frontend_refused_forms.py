@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from single_layers import (
     concat_model,
+    constant_model,
     conv_model,
     depthwise_model,
     mean_model,
     pad_model,
     resize_model,
     sum_model,
+    unary_model,
 )
 
 from stillframe.contract import StillframeError
@@ -31,6 +33,7 @@ DEPTHWISE = "m.tflite: layer 'depthwise' (operator 0, DEPTHWISE_CONV_2D): "
 SHAPE = (6, 7, 3)
 ONES = np.ones((4, 3, 3, 3))
 FINE = (0.125, 0)
+INT8 = ("INT8", 0.1, 0)
 Case = tuple[Callable[[], bytes], str]
 
 CASES: dict[str, Case] = {
@@ -59,7 +62,7 @@ CASES: dict[str, Case] = {
         lambda: sum_model("ADD", SHAPE, (FINE, FINE, FINE), channels=1),
         "m.tflite: layer 'sum' (operator 1, ADD): "
         "expected two maps of one shape, got 6 x 7 x 3 and 6 x 7 x 1\n"
-        "  -> repeat the smaller map with UpSampling2D, or compute a constant instead",
+        "  -> repeat the smaller map with UpSampling2D",
     ),
     "sum far too fine": (
         lambda: sum_model("SUB", SHAPE, (FINE, FINE, (FINE[0] * 2**-19, 0))),
@@ -78,6 +81,57 @@ CASES: dict[str, Case] = {
         "m.tflite: layer 'mean' (operator 0, MEAN): "
         "expected a requantisation that shifts left by at most 7 bits, got 9 in channel 0\n"
         "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
+    ),
+    "constants of a whole map": (
+        lambda: constant_model("ADD", SHAPE, np.ones((6, 7, 3)), FINE, (FINE, FINE)),
+        "m.tflite: layer 'shift' (operator 0, ADD): "
+        "expected one constant for each of 3 channels, or one for all, got constants of 6 x 7 x 3\n"
+        "  -> use one value, or a vector along the channels",
+    ),
+    "product of two maps": (
+        lambda: sum_model("MUL", SHAPE, (FINE, FINE, FINE)),
+        "m.tflite: layer 'sum' (operator 1, MUL): "
+        "expected a product with a constant, got two computed maps, 6 x 7 x 3 and 6 x 7 x 3\n"
+        "  -> take the gate or attention out of the model, or add the two instead",
+    ),
+    "product far too fine": (
+        lambda: constant_model("MUL", SHAPE, 1, FINE, (FINE, (FINE[0] * 2**-13, 0))),
+        "m.tflite: layer 'shift' (operator 0, MUL): "
+        "expected a requantisation that shifts left by at most 7 bits, got 11 in channel 0\n"
+        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
+    ),
+    "leaky ReLU far too fine": (
+        lambda: unary_model(
+            "LEAKY_RELU", SHAPE, INT8, ("INT8", 0.1 * 2**-8, 0), "LeakyReluOptions", Alpha=0.5
+        ),
+        "m.tflite: layer 'layer' (operator 0, LEAKY_RELU): "
+        "expected a requantisation that shifts left by at most 7 bits, got 9 in channel 0\n"
+        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
+    ),
+    "requantisation far too fine": (
+        lambda: unary_model("QUANTIZE", SHAPE, INT8, ("INT8", 0.1 * 2**-8, 0)),
+        "m.tflite: layer 'layer' (operator 0, QUANTIZE): "
+        "expected a requantisation that shifts left by at most 7 bits, got 9 in channel 0\n"
+        "  -> calibrate on frames that exercise the layer: its output scale is far too fine",
+    ),
+    "hard swish": (
+        lambda: unary_model("HARD_SWISH", SHAPE, INT8, ("INT8", 2**-11, 0), "HardSwishOptions"),
+        "m.tflite: layer 'layer' (operator 0, HARD_SWISH): "
+        "expected an input scale of 2**-21 to 2**8 and an output scale of 2**-7 to 2**8 of it, "
+        "got 0.10000000149011612 and 0.00048828125\n"
+        "  -> calibrate on frames that exercise the layer",
+    ),
+    "logistic scale": (
+        lambda: unary_model("LOGISTIC", SHAPE, INT8, ("INT8", 1 / 128, -128)),
+        "m.tflite: layer 'layer' (operator 0, LOGISTIC): "
+        "expected an output scale of 0.00390625, got 0.0078125\n"
+        "  -> convert the model again with TensorFlow's converter, which gives it that scale",
+    ),
+    "tanh scale": (
+        lambda: unary_model("TANH", SHAPE, INT8, ("INT8", 2.0**-21, 0)),
+        "m.tflite: layer 'layer' (operator 0, TANH): "
+        "expected an output scale of 9.5367431640625e-07 and more, got 4.76837158203125e-07\n"
+        "  -> convert the model again with TensorFlow's converter, which gives it 1/128",
     ),
     "padding of channels": (
         lambda: pad_model(SHAPE, [(0, 0), (1, 2), (0, 0), (0, 5)]),

@@ -8,9 +8,10 @@ import tflite
 from stillframe.contract.array import MAX_KERNEL_ROWS
 from stillframe.contract.memory_map import MAX_LEFT_SHIFT
 
-from ..graph import Int32, Padding, Pair, Tensor
+from ..graph import Int8, Int32, Padding, Pair, Tensor
 from ..operation import CONVERT_AGAIN, Operation
 from ..quantise import ACTIVATIONS, Int64, activation_range
+from ..shapes import shape_text
 
 MAX_STRIDE = 32
 """Largest stride that is read."""
@@ -93,6 +94,18 @@ def same_quantisation(operation: Operation, source: Tensor) -> None:
             f"{scale} and {zero_point}",
             "convert the model again with TensorFlow's converter, which keeps them equal",
         )
+
+
+def channel_codes(operation: Operation, position: int, channels: int) -> Int8:
+    """The int8 constants in input ``position``, one a channel, from one for all or one for each."""
+    codes = operation.constant(position, "INT8", "values")
+    if codes.size not in (1, channels) or codes.size != (1, *codes.shape)[-1]:
+        raise operation.error(
+            f"one constant for each of {channels} channels, or one for all",
+            f"constants of {shape_text(codes.shape)}",
+            "use one value, or a vector along the channels",
+        )
+    return np.broadcast_to(codes.reshape(-1), (channels,)).astype(np.int8)
 
 
 def bias_or_zeros(operation: Operation, position: int, channels: int) -> Int32:

@@ -1,11 +1,16 @@
-"""QUANTIZE, DEQUANTIZE and SOFTMAX: the host applies them before the input or behind an output."""
+"""QUANTIZE, DEQUANTIZE and SOFTMAX: the host applies them before the input or behind an output.
+
+A QUANTIZE from int8 to int8 is a layer of the device, unless the host has its input.
+"""
 
 from __future__ import annotations
 
 import tflite
 
+from ..graph import Relu
 from ..operation import CONVERT_AGAIN, INT8_HINT, Operation
-from ..quantise import quantise_multiplier
+from ..quantise import INT8_MAX, INT8_MIN, quantise_multiplier
+from .common import requantisation
 from .registry import handler
 
 SOFTMAX_SCALE, SOFTMAX_ZERO_POINT = 1 / 256, -128
@@ -22,6 +27,9 @@ def quantize(operation: Operation) -> None:
             f"{source.dtype.lower()} to {target.dtype.lower()}",
             INT8_HINT,
         )
+    if source.dtype == target.dtype == "INT8" and not operation.value().host_ops:
+        _requantize(operation)
+        return
     scale, zero_point = operation.scale_and_zero_point(target)
     parameters = {
         "op": "QUANTIZE",
@@ -35,6 +43,27 @@ def quantize(operation: Operation) -> None:
         multiplier, shift = quantise_multiplier(scale_in / scale)
         parameters |= {"input_zero_point": zero_point_in, "multiplier": multiplier, "shift": shift}
     operation.add_host(parameters)
+
+
+def _requantize(operation: Operation) -> None:
+    tensor = operation.device_input()
+    source = operation.builder.tensors[tensor]
+    scale, _ = operation.quantisation(operation.output)
+    multiplier, shift = quantise_multiplier(source.scale / scale)
+    requantisation(operation, [(multiplier, shift)], 1)
+    operation.add(
+        lambda name, index: Relu(
+            name=name,
+            op="QUANTIZE",
+            inputs=(tensor,),
+            output=index,
+            multiplier=multiplier,
+            shift=shift,
+            act_min=INT8_MIN,
+            act_max=INT8_MAX,
+        ),
+        source.shape,
+    )
 
 
 @handler("DEQUANTIZE")
