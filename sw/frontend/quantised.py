@@ -10,17 +10,19 @@ from .flatbuffer import RawModel
 
 
 def check_quantised(raw: RawModel, source: str) -> None:
-    """See that at least one operator computes int8 values.
+    """See that the input or something that is computed has int8 values.
 
     Args:
         raw: The file's content.
         source: What messages call the file.
 
     Raises:
-        StillframeError: None does: the model is in floating point, or quantised in another way.
+        StillframeError: Nothing has: the model is in floating point, or quantised in another way.
     """
-    kinds = Counter(raw.tensors[i].dtype.lower() for operator in raw.operators for i in operator.outputs)
-    if kinds and not kinds["int8"]:
+    computed = [raw.tensors[i] for operator in raw.operators for i in operator.outputs]
+    inputs = [raw.tensors[i] for i in raw.inputs]
+    if computed and "INT8" not in {tensor.dtype for tensor in (*inputs, *computed)}:
+        kinds = Counter(tensor.dtype.lower() for tensor in computed)
         raise StillframeError(
             f"{source}: expected a model quantised to int8, got one that computes in "
             f"{kinds.most_common(1)[0][0]}",
