@@ -22,7 +22,7 @@ from .array import ArrayConfig
 from .errors import StillframeError
 from .host import Assignment, HostPart, HostTensor
 from .layer import Mode
-from .memory_map import Memory
+from .memory_map import PROTOCOL_VERSION, Memory
 
 FILE_MAGIC = b"STLFPROG"
 FORMAT_VERSION = 2
@@ -160,6 +160,7 @@ class Program:
     def to_bytes(self) -> bytes:
         """The program file's content."""
         header = {
+            "protocol_version": PROTOCOL_VERSION,
             "model": self.model,
             "config": self.config.as_dict(),
             "tensors": [asdict(t) for t in self.tensors],
@@ -240,6 +241,12 @@ class Program:
                 hint,
             )
         header = json.loads(data[16 : 16 + length])
+        if header["protocol_version"] != PROTOCOL_VERSION:
+            raise StillframeError(
+                f"program {name}: expected protocol version {PROTOCOL_VERSION} (of descriptors and memories), "
+                f"got {header['protocol_version']}",
+                hint,
+            )
         position = 16 + length
         segments = []
         for s in header["segments"]:
