@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig, Program
+from stillframe.run.encoder import guess_range, make_encoder
 from stillframe.run.job import build_program
-from stillframe.run.models import Encoder, load_model
+from stillframe.run.models import load_model
 from stillframe.run.progress import Silent
-from stillframe.video import ValueRange, code_table, infer_range, open_clip
+from stillframe.video import ValueRange, open_clip
 
 
 def compile(
@@ -21,6 +22,7 @@ def compile(
     mode: str = "auto",
     threshold: int = 0,
     input_range: tuple[float, float] | None = None,
+    split: str = "",
 ) -> Program:
     """Compile a model for an array.
 
@@ -33,6 +35,8 @@ def compile(
         mode: ``auto``, ``delta``, ``direct`` or ``dense``.
         threshold: Codes by which a value may differ from the last one sent, unsent.
         input_range: What pixels 0 and 255 stand for; inferred if None.
+        split: The last layer on the array, or the first and the last as ``FIRST:LAST``; what is before and
+            behind runs on the host. Chosen if empty.
 
     Raises:
         StillframeError: The model, the clip or their use is wrong.
@@ -40,7 +44,7 @@ def compile(
     config = ArrayConfig.parse(array)
     frames = open_clip(calibrate) if calibrate else None
     value_range = ValueRange(*input_range) if input_range else None
-    loaded = load_model(model, frames, value_range, Silent(), "calibrate=")
+    loaded = load_model(model, frames, value_range, Silent(), "calibrate=", split=split)
     return loaded.program or build_program(loaded, frames, config, mode, threshold, Silent())
 
 
@@ -50,8 +54,8 @@ def clip(
     start: int = 0,
     frames: int | None = None,
     input_range: tuple[float, float] | None = None,
-) -> Iterator[npt.NDArray[np.int8]]:
-    """Frames of a clip as a program's input codes, int8 (height, width, channels).
+) -> Iterator[npt.NDArray[Any]]:
+    """Frames of a clip as a session takes them: int8 codes (height, width, channels), unless there is a head.
 
     Args:
         spec: A video file, a folder of images, ``camera:N`` or a built-in example's name.
@@ -62,7 +66,5 @@ def clip(
     Raises:
         StillframeError: The clip or its use is wrong.
     """
-    tensor = program.tensors[0]
-    chosen = ValueRange(*input_range) if input_range else infer_range(tensor.scale, tensor.zero_point)
-    table = code_table(chosen, tensor.scale, tensor.zero_point)
-    return map(Encoder((tensor.height, tensor.width, tensor.channels), table), open_clip(spec, start, frames))
+    chosen = ValueRange(*input_range) if input_range else guess_range(program.frame)[0]
+    return map(make_encoder(program.model, program.frame, chosen), open_clip(spec, start, frames))

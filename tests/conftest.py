@@ -11,7 +11,9 @@ import pytest
 from stillframe.contract import ArrayConfig, Op, Program
 from stillframe.contract.program import LayerSpec
 from stillframe.driver import FrameResult, LayerCounters
+from stillframe.driver.host_model import HostModel
 from stillframe.frontend import read_tflite
+from stillframe.frontend.results import renamed
 from stillframe.golden import MacCounts
 
 CYCLES_A_MAC = 1 / 8
@@ -45,7 +47,11 @@ class FakeSession:
         from stillframe.golden import GoldenModel
 
         self.device, self.program = device, program
-        self.graph = read_tflite(program.tflite, program.model, "program")
+        graph = read_tflite(program.tflite, program.model, "program", split=program.split)
+        names = zip((o.name for o in graph.outputs), (o.name for o in program.outputs), strict=True)
+        self.graph = renamed(graph, dict(names))
+        self.head = HostModel(program.head, program.model) if program.head else None
+        self.tail = HostModel(program.tail, program.model) if program.tail else None
         names = {tensor.name: i for i, tensor in enumerate(self.graph.tensors)}
         self.index = [names[t.name] for t in program.tensors]
         thresholds = {names[t.name]: t.threshold for t in program.tensors}
@@ -56,6 +62,8 @@ class FakeSession:
     def run(self, codes: np.ndarray) -> FrameResult:
         self.frame += 1
         key = self.frame == 0 or self.frame in self.keys
+        if self.head:
+            (codes,) = self.head.run([codes])
         trace = self.golden.run(codes[np.newaxis], key=(0,) if key else ())
         self.tensors = {
             d: trace.tensors[i][0].reshape(t.height, t.width, t.channels).copy()
@@ -74,8 +82,11 @@ class FakeSession:
             flipped = any(f == self.frame and t == output.tensor for f, t in self.flip)
             values = trace.outputs[output.name][0]
             outputs[output.name] = self.tensors[output.tensor].reshape(output.shape) if flipped else values
+        if self.tail:
+            results = self.tail.run([outputs[tensor.name] for tensor in self.tail.part.inputs])
+            outputs |= {t.name: values for t, values in zip(self.tail.part.outputs, results, strict=True)}
         return FrameResult(
-            outputs=outputs,
+            outputs={result.name: outputs[result.name] for result in self.program.results},
             tensors={o.tensor: self.tensors[o.tensor] for o in self.program.outputs},
             key=key,
             cycles=sum(c.cycles for c in layers),

@@ -41,7 +41,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         prog="stillframe",
         description="Runs video CNNs on an accelerator that computes only what changed since the last frame.",
-        epilog="Exit status: 0 all equal, 1 something differed, 2 the input or its use is wrong.",
+        epilog="Exit status: 0 all equal (check: it fits), 1 something differed (it does not fit), 2 the "
+        "input or its use is wrong.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"stillframe {__version__}")
@@ -52,6 +53,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         )
     )
     _compile(commands.add_parser("compile", help="make a program file from a model", allow_abbrev=False))
+    _check(
+        commands.add_parser(
+            "check",
+            help="whether a model fits an array, layer by layer, and if not, what to do",
+            allow_abbrev=False,
+        )
+    )
     commands.add_parser(
         "doctor", help="what is installed, what is missing, how to get it", allow_abbrev=False
     )
@@ -111,6 +119,11 @@ def _compiling(parser: argparse.ArgumentParser) -> None:
         type=ValueRange.parse,
         help="values that pixels 0 and 255 stand for; otherwise inferred from the input's quantisation",
     )
+    parser.add_argument(
+        "--split",
+        metavar="[FIRST:]LAST",
+        help="last layer on the array, perhaps the first too; the others run on the host (otherwise chosen)",
+    )
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
@@ -145,6 +158,16 @@ def _compile(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="PROGRAM", type=Path, required=True, help="program file to write"
     )
     parser.add_argument("--save-tflite", metavar="FILE", type=Path, help="write the int8 model too")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _compiling(parser)
+    parser.add_argument(
+        "--calibrate",
+        metavar="CLIP",
+        help=f"frames to calibrate with and to plan by; without, the conversion takes noise: {CLIP_HELP}",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write everything as JSON")
 
 
 def _train(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:

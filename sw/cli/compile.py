@@ -24,7 +24,7 @@ def compile_program(options: argparse.Namespace) -> int:
     clip = open_clip(options.calibrate) if options.calibrate else None
     console = make_console()
     with Terminal(console) as terminal:
-        model = load_model(options.model, clip, options.input_range, terminal)
+        model = load_model(options.model, clip, options.input_range, terminal, split=options.split or "")
         program = build_program(model, clip, config, options.mode or "auto", options.threshold or 0, terminal)
     program.save(options.output)
     if options.save_tflite:

@@ -12,6 +12,7 @@ DIFFERENT = 1
 
 def run(options: argparse.Namespace) -> int:
     """Run a model on a clip; 0 if all outputs were equal, 1 if something differed."""
+    from stillframe.compiler.summary import host_table
     from stillframe.run import Job, Options
 
     from . import tables
@@ -28,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
         start=options.start,
         device=options.device,
         input_range=options.input_range,
+        split=options.split,
         verify=not options.no_verify,
         json=options.json,
         outputs=options.outputs,
@@ -37,7 +39,15 @@ def run(options: argparse.Namespace) -> int:
     jobs = [asked]
     if options.beside:
         jobs.append(
-            replace(asked, model=options.beside, baselines=False, json=None, outputs=None, report=None)
+            replace(
+                asked,
+                model=options.beside,
+                split=None,
+                baselines=False,
+                json=None,
+                outputs=None,
+                report=None,
+            )
         )
     done: list[Job] = []
     for job_options in jobs:
@@ -46,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
             job.run()
         done.append(job)
         console.print(tables.layers(job))
+        for line in host_table(job.program):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         for line in tables.summary(job):
             console.print(line, highlight=False, soft_wrap=True)
         if job.difference:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stillframe.contract import Memory, Op, Program
 from stillframe.contract.array import MASK_BITS
-from stillframe.contract.program import LayerSpec, TensorSpec
+from stillframe.contract.program import LayerSpec, OutputSpec, TensorSpec
 
 from .memory import MemoryUse, memory_sizes
 
@@ -38,13 +38,9 @@ def memory_use(program: Program) -> list[MemoryUse]:
 
 
 def summarise(program: Program) -> str:
-    """A program as plain text: a table of its layers, one of the memories, and its outputs."""
+    """A program as plain text: tables of its layers, the memories, its outputs, what the host computes."""
     config, tensors = program.config, program.tensors
     total = sum(layer.macs_dense for layer in program.layers)
-    outputs = [
-        [output.name, f"tensor {output.tensor}", " x ".join(map(str, output.shape)), _host(output.host_ops)]
-        for output in program.outputs
-    ]
     return "\n".join(
         [
             f"{program.model} on array {config.name}: {config.total_lanes} lanes, "
@@ -62,9 +58,40 @@ def summarise(program: Program) -> str:
                 right={1, 2, 3, 5},
             ),
             "",
-            *_table(["output", "from", "shape", "host"], outputs, right=set()),
+            *_table(["output", "from", "shape", "host"], _output_rows(program), right=set()),
+            *host_table(program),
         ]
     )
+
+
+def host_table(program: Program) -> list[str]:
+    """Lines that say what the host computes and why: an empty one and a table; no lines if that is nothing."""
+    rows = [[a.layer, a.op, a.why] for a in program.assignments if a.host]
+    return ["", *_table(["on the host", "operator", "why"], rows, right=set())] if rows else []
+
+
+def _output_rows(program: Program) -> list[Row]:
+    taken = ", ".join(
+        f"tensor {output.tensor}"
+        for tensor in (program.tail.inputs if program.tail else ())
+        for output in program.outputs
+        if output.name == tensor.name
+    )
+    return [
+        [
+            result.name,
+            *(
+                (f"tensor {result.tensor}", _size(result.shape), _host(result.host_ops))
+                if isinstance(result, OutputSpec)
+                else (taken, _size(result.shape), "TFLite's interpreter")
+            ),
+        ]
+        for result in program.results
+    ]
+
+
+def _size(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _shape(tensor: TensorSpec) -> str:

@@ -154,7 +154,8 @@ class Program:
         """What a session gives: the model's outputs, in the model's order."""
         if not self.tail:
             return self.outputs
-        by_name = {result.name: result for result in (*self.outputs, *self.tail.outputs)}
+        by_name: dict[str, OutputSpec | HostTensor] = {output.name: output for output in self.outputs}
+        by_name |= {tensor.name: tensor for tensor in self.tail.outputs}
         return tuple(by_name[name] for name in self.order)
 
     def to_bytes(self) -> bytes:

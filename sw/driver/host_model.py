@@ -49,7 +49,8 @@ class HostModel:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise StillframeError(
-                f"{self._where}: expected operators that TFLite's interpreter has, got: {error}",
+                f"{self._where}: expected operators that TFLite's reference kernels have, "
+                f"got: {str(error).splitlines()[0]}",
                 "take the operator out of the model, or end the model before it",
             ) from error
         self._inputs = self._interpreter.get_input_details()
@@ -73,7 +74,8 @@ class HostModel:
             self._interpreter.invoke()
         except RuntimeError as error:
             raise StillframeError(
-                f"{self._where}: expected TFLite's interpreter to compute it, got: {error}",
+                f"{self._where}: expected TFLite's interpreter to compute it, "
+                f"got: {str(error).splitlines()[0]}",
                 "take the operator out of the model, or end the model before it",
             ) from error
         results = []

@@ -28,6 +28,18 @@ ADVICE = {
 }
 """By operator. What is not listed has no near relative on the array."""
 
+_PICKING = ("GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK")
+ADVICE |= dict.fromkeys(_PICKING, "compute the parts by layers of their own instead")
+
+_ORDER = ("TRANSPOSE", "REVERSE_V2", "SHAPE", "PACK", "TILE", "BROADCAST_TO")
+ADVICE |= dict.fromkeys(_ORDER, "build the network so that maps stay height x width x channels")
+
+_PRODUCTS = ("BATCH_MATMUL", "EMBEDDING_LOOKUP", "EINSUM")
+ADVICE |= dict.fromkeys(_PRODUCTS, "use Dense or Conv2D, whose weights are constants, instead")
+
+_SEARCHING = ("ARG_MAX", "ARG_MIN", "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5")
+ADVICE |= dict.fromkeys(_SEARCHING, "end the model before it and search in its outputs")
+
 _RECURRENT = (
     "LSTM",
     "RNN",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from .converter import Frames, calibration_frames, convert, first_line, input_sh
 from .graph import Graph
 from .old_h5 import readable_h5
 from .quiet import load_tensorflow, quiet
+from .results import renamed
 from .shapes import shape_text
 from .tflite_reader import read_tflite
 
@@ -26,6 +26,7 @@ def from_keras(
     calibration: Frames | Iterable[Frames],
     name: str | None = None,
     input_shape: tuple[int, int, int] | None = None,
+    split: str = "",
 ) -> Graph:
     """Convert a Keras model to int8 and read it.
 
@@ -35,6 +36,7 @@ def from_keras(
             iterable. The converter fixes the scales of all tensors by them, so they should be typical.
         name: What the model is called in reports; its own name if None.
         input_shape: (height, width, channels), needed if the model itself leaves it open.
+        split: Where the device's part ends and begins, as for :func:`read_tflite`.
 
     Returns:
         The graph; ``Graph.tflite`` is the int8 model. Outputs are named as in the Keras model, where it names
@@ -63,7 +65,8 @@ def from_keras(
     with quiet():
         converter = tf.lite.TFLiteConverter.from_keras_model(fixed)
     data = convert(converter, frames, name)
-    return _with_keras_names(read_tflite(data, name, f"model {name}", set(_layer_names(model))), model)
+    graph = read_tflite(data, name, f"model {name}", set(_layer_names(model)), split)
+    return _with_keras_names(graph, model)
 
 
 def load_keras(path: str | os.PathLike[str]) -> Any:
@@ -117,10 +120,9 @@ def _layer_names(model: Any) -> Iterator[str]:
 def _with_keras_names(graph: Graph, model: Any) -> Graph:
     """Name outputs as the Keras model does: the converter calls them output_0, ... by itself."""
     names = list(getattr(model, "output_names", None) or [model.layers[-1].name])
-    signature = [f"output_{i}" for i in range(len(graph.outputs))]
-    if sorted(o.name for o in graph.outputs) != sorted(signature):
+    signature = [f"output_{i}" for i in range(len(graph.results))]
+    if sorted(result.name for result in graph.results) != sorted(signature):
         return graph
     if len(names) != len(signature) or len(set(names)) != len(names):
         return graph
-    keras_names = dict(zip(signature, names, strict=True))
-    return replace(graph, outputs=tuple(replace(o, name=keras_names[o.name]) for o in graph.outputs))
+    return renamed(graph, dict(zip(signature, names, strict=True)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from stillframe.contract import StillframeError
 from stillframe.contract.host import Assignment, HostPart, HostTensor
@@ -13,6 +15,8 @@ from .flatbuffer import RawTensor
 from .graph import Graph, GraphInput, GraphOutput
 from .reading import Reading
 from .split import Split
+
+Named = TypeVar("Named", GraphOutput, HostTensor)
 
 
 def assemble(reading: Reading, border: Split, name: str, data: bytes) -> Graph:
@@ -44,6 +48,25 @@ def assemble(reading: Reading, border: Split, name: str, data: bytes) -> Graph:
         order=tuple(names) if tail else (),
         assignments=_assignments(reading),
         split=str(border),
+    )
+
+
+def renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """A graph with other names for outputs, the device's and the model's; those left out keep their own."""
+
+    def rename(tensor: Named) -> Named:
+        return replace(tensor, name=names.get(tensor.name, tensor.name))
+
+    tail = graph.tail and replace(
+        graph.tail,
+        inputs=tuple(map(rename, graph.tail.inputs)),
+        outputs=tuple(map(rename, graph.tail.outputs)),
+    )
+    return replace(
+        graph,
+        outputs=tuple(map(rename, graph.outputs)),
+        tail=tail,
+        order=tuple(names.get(name, name) for name in graph.order),
     )
 
 

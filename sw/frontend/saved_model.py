@@ -92,6 +92,7 @@ def from_saved_model(
     calibration: Frames | Iterable[Frames],
     name: str | None = None,
     input_shape: tuple[int, int, int] | None = None,
+    split: str = "",
 ) -> Graph:
     """Convert a SavedModel to int8 and read it.
 
@@ -101,6 +102,7 @@ def from_saved_model(
             iterable. The converter fixes the scales of all tensors by them, so they should be typical.
         name: What the model is called in reports; the folder's name if None.
         input_shape: (height, width, channels), needed if the model itself leaves it open.
+        split: Where the device's part ends and begins, as for :func:`read_tflite`.
 
     Returns:
         The graph; ``Graph.tflite`` is the int8 model. Outputs are named as in the signature.
@@ -128,7 +130,7 @@ def from_saved_model(
         ) from error
     # Keras names variables after their layers: layer/kernel:0.
     layers = {variable.name.split("/")[-2] for variable in model.function.variables if "/" in variable.name}
-    return read_tflite(convert(converter, frames, name), name, f"model {name}", layers)
+    return read_tflite(convert(converter, frames, name), name, f"model {name}", layers, split)
 
 
 def fixed_shape(model: SavedModel, name: str, given: tuple[int, int, int] | None = None) -> tuple[int, ...]:

@@ -51,8 +51,8 @@ class ReferenceModel:
         """Compute frames.
 
         Args:
-            frames: As ``graph.frame`` describes each: int8 codes of the device's input tensor, or what the model
-                itself takes if it has a head; (frames, *shape).
+            frames: As ``graph.frame`` describes each: int8 codes of the device's input tensor, or what the
+                model itself takes if it has a head; (frames, *shape).
 
         Returns:
             The outputs by name, and the tensors by index (none unless asked for), frames first.

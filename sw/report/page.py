@@ -81,6 +81,7 @@ def view(job: Job) -> dict[str, Any]:
         "titles": TITLES,
         "baseline_frames": FRAMES,
         "layers": layers,
+        "on_the_host": [a for a in job.program.assignments if a.host],
         "most_cycles": max((m.cycles for m in known), default=0) or 1,
         "most_macs": max((m.macs_dense for m in known), default=0) or 1,
         "charts": _charts(job),
@@ -109,7 +110,9 @@ def _flipbook(job: Job) -> dict[str, Any]:
     assert job.pictures is not None, "a report needs the clip's pictures"
     height, width, _ = job.model.input_shape
     kept = len(job.pictures.jpegs)
-    changed = list(islice(changes(job.codes, job.threshold), kept))
+    values = job.model.value_range
+    step = (values.high - values.low) / 255 if job.codes[0].dtype.kind == "f" else 1
+    changed = list(islice(changes(job.codes, job.threshold, step), kept))
     frames = []
     for index in range(kept):
         counts = job.statistics.frames[index]
@@ -148,7 +151,7 @@ def _real(job: Job, index: int) -> dict[str, npt.NDArray[np.float32]]:
         output.name: (
             (job.outputs[output.name][index].astype(np.float32) - output.zero_point) * output.scale
         ).astype(np.float32)
-        for output in job.program.outputs
+        for output in job.program.results
     }
 
 
@@ -165,7 +168,7 @@ def _boxes(job: Job, index: int) -> list[list[float]]:
 def _label(job: Job, index: int) -> str:
     """For a model with one vector as output: its largest element."""
     values = list(_real(job, index).items())
-    if job.model.example or len(values) != 1 or values[0][1].size != values[0][1].shape[-1]:
+    if job.model.example or len(values) != 1 or values[0][1].shape[-1:] != (values[0][1].size,):
         return ""
     name, vector = values[0][0], values[0][1].ravel()
     return f"{name}: largest is element {int(vector.argmax())} with {vector.max():.3f}"

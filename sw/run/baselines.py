@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ def run_baseline(
     config: ArrayConfig,
     mode: str,
     threshold: int,
-    codes: Sequence[npt.NDArray[np.int8]],
+    codes: Sequence[npt.NDArray[Any]],
     outputs: dict[str, list[npt.NDArray[np.generic]]],
     progress: Progress,
 ) -> Statistics | None:
@@ -65,7 +66,7 @@ def run_baseline(
         device: The device that ran the clip; it is left with the baseline's program.
         graph, config, threshold: As the clip was run with.
         mode: ``dense`` or ``direct``.
-        codes: Input codes of the frames.
+        codes: The frames as the session took them.
         outputs: What the clip's run gave, by name: a mode must not change a result.
         progress: Told what is done.
 

@@ -83,6 +83,6 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
-def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[np.int8]]) -> None:
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write arrays by name as a compressed .npz, see :func:`write`."""
     write(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))

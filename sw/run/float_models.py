@@ -28,13 +28,13 @@ class FloatModel:
         value_range: What pixels 0 and 255 stand for, as far as the model tells.
         why: How that is known.
         convert: Makes the int8 network from frames as the model takes them, float32 (frames, height, width,
-            channels).
+            channels), and the border between host and device that was asked for.
     """
 
     input_shape: tuple[int, int, int]
     value_range: ValueRange
     why: str
-    convert: Callable[[npt.NDArray[np.float32]], Graph]
+    convert: Callable[[npt.NDArray[np.float32], str], Graph]
 
     def noise(self) -> npt.NDArray[np.uint8]:
         """Frames of noise, the same ones every time, uint8 (NOISE_FRAMES, height, width, channels)."""
@@ -64,7 +64,9 @@ def keras_model(model: Any, spec: str, name: str) -> FloatModel:
         value_range, why = ValueRange(0, 255), "the model rescales its input itself"
     else:
         value_range, why = ValueRange(0, 1), "taken for Keras models without a Rescaling layer"
-    return FloatModel(shape, value_range, why, lambda frames: from_keras(model, frames, name))
+    return FloatModel(
+        shape, value_range, why, lambda frames, split: from_keras(model, frames, name, split=split)
+    )
 
 
 def keras_file(path: Path) -> FloatModel:
@@ -106,7 +108,7 @@ def saved_model(path: Path) -> FloatModel:
         input_shape=_frame_shape(model.shape, str(path), "export it with a fixed input shape"),
         value_range=ValueRange(0, 1),
         why="taken for SavedModels, which do not tell",
-        convert=lambda frames: from_saved_model(model, frames, path.resolve().name),
+        convert=lambda frames, split: from_saved_model(model, frames, path.resolve().name, split=split),
     )
 
 

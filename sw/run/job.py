@@ -6,11 +6,12 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from stillframe.compiler import compile_graph, profile_graph
+from stillframe.compiler import Profile, compile_graph, profile_graph
 from stillframe.contract import ArrayConfig, Program, StillframeError
 from stillframe.driver import Device, Session, check_name, open_device
 from stillframe.video import Clip, ValueRange, open_clip
@@ -43,6 +44,7 @@ class Options:
     start: int = 0
     device: str = "sim"
     input_range: ValueRange | None = None
+    split: str | None = None
     verify: bool = True
     baselines: bool = True
     json: Path | None = None
@@ -62,7 +64,7 @@ class Job:
     Attributes:
         clip, model, program, mode, threshold: What is run, once :meth:`prepare` is through.
         statistics: What was counted so far.
-        codes, outputs: Input codes and outputs of every frame so far.
+        codes, outputs: What the session took and gave of every frame so far.
         difference: The first mismatch.
         baselines: Counts of the same frames in other modes.
         device, session: While frames run.
@@ -70,7 +72,7 @@ class Job:
 
     options: Options
     progress: Progress = field(default_factory=Silent)
-    codes: list[npt.NDArray[np.int8]] = field(default_factory=list)
+    codes: list[npt.NDArray[Any]] = field(default_factory=list)
     outputs: dict[str, list[npt.NDArray[np.generic]]] = field(default_factory=dict)
     difference: Difference | None = None
     baselines: dict[str, Statistics] = field(default_factory=dict)
@@ -111,7 +113,9 @@ class Job:
         config = ArrayConfig.parse(options.array or "1x16")
         self.mode, self.threshold = options.mode or "auto", options.threshold or 0
         self.clip = open_clip(options.clip, options.start, options.frames)
-        self.model = load_model(options.model, self.clip, options.input_range, self.progress, "CLIP")
+        self.model = load_model(
+            options.model, self.clip, options.input_range, self.progress, "CLIP", split=options.split or ""
+        )
         if self.model.program:
             self._take_program(self.model.program)
         else:
@@ -126,12 +130,13 @@ class Job:
             "--array": self.options.array,
             "--mode": self.options.mode,
             "--threshold": self.options.threshold,
+            "--split": self.options.split,
         }
         unwanted = [option for option, value in given.items() if value is not None]
         if unwanted:
             raise StillframeError(
                 f"program {self.options.model}: expected no {' or '.join(unwanted)}, "
-                "since a program is compiled for an array, a mode and a threshold, got one",
+                "since a program is compiled for an array, a mode, a threshold and a border, got one",
                 "leave it out, or name the model instead of the program",
             )
         self.program = program
@@ -165,7 +170,7 @@ class Job:
             if options.baselines:
                 self._run_baselines()
 
-    def _frame(self, codes: npt.NDArray[np.int8], verifier: Verifier | None) -> FrameCounts:
+    def _frame(self, codes: npt.NDArray[Any], verifier: Verifier | None) -> FrameCounts:
         index = self.options.start + len(self.codes)
         result = self.session.run(codes)
         checked = differ = 0
@@ -240,10 +245,18 @@ def build_program(
         StillframeError: The model does not fit the array.
     """
     progress.stage(f"compiling {model.graph.name} for {config.name}")
-    profile = None
-    if mode == "auto" and clip:
-        codes = model.codes(clip, PROFILE_FRAMES)
-        profile = profile_graph(model.graph, codes, threshold) if len(codes) > 1 else None
-    elif mode == "auto":
-        progress.say("no clip to plan by (--calibrate CLIP): direct mode only where state memory is short")
+    profile = profile_of(model, clip, mode, threshold, progress)
     return compile_graph(model.graph, config, mode=mode, threshold=threshold, profile=profile)
+
+
+def profile_of(
+    model: Model, clip: Clip | None, mode: str, threshold: int, progress: Progress
+) -> Profile | None:
+    """What ``auto`` plans by, from the first frames of the clip; None for other modes, or without a clip."""
+    if mode != "auto":
+        return None
+    if not clip:
+        progress.say("no clip to plan by (--calibrate CLIP): direct mode only where state memory is short")
+        return None
+    codes = model.codes(clip, PROFILE_FRAMES)
+    return profile_graph(model.graph, codes, threshold) if len(codes) > 1 else None

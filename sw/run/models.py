@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,13 +12,16 @@ import numpy.typing as npt
 
 from stillframe.contract import Program, StillframeError
 from stillframe.contract.program import FILE_MAGIC
+from stillframe.driver.host_model import HostModel
 from stillframe.examples import MODELS, Example, find_example
 from stillframe.frontend import read_tflite
 from stillframe.frontend.graph import Graph
 from stillframe.frontend.quiet import load_tensorflow
+from stillframe.frontend.results import renamed
 from stillframe.frontend.saved_model import FILE as SAVED_MODEL_FILE
-from stillframe.video import Clip, ValueRange, code_table, fit, infer_range
+from stillframe.video import Clip, ValueRange, fit
 
+from .encoder import Encoder, guess_range, image_shape, make_encoder
 from .float_models import FloatModel, keras_file, keras_model, saved_model
 from .progress import Progress
 
@@ -46,45 +49,32 @@ class Model:
         value_range: What pixels 0 and 255 stand for.
         example: The built-in example that it is.
         program: The program, if that is what the user named.
+        scales: Where its scales come from: the ``model`` that was int8 already, a ``clip``, or ``noise``.
     """
 
     graph: Graph
     value_range: ValueRange
     example: Example | None = None
     program: Program | None = None
+    scales: str = "model"
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of a frame."""
-        shape = self.graph.tensors[self.graph.input.tensor].shape
-        if len(shape) != 3:
-            raise StillframeError(
-                f"model {self.graph.name}: expected an input of height, width and channels, got shape "
-                f"{shape}",
-                "run such a model from Python, with codes of your own (see README, Python)",
-            )
-        return shape[0], shape[1], shape[2]
+        return image_shape(self.graph.name, self.graph.frame)
 
     def encoder(self) -> Encoder:
-        """From frames of a clip to this model's input codes."""
-        tensor = self.graph.tensors[self.graph.input.tensor]
-        return Encoder(self.input_shape, code_table(self.value_range, tensor.scale, tensor.zero_point))
+        """From frames of a clip to what a session takes of this model."""
+        return make_encoder(self.graph.name, self.graph.frame, self.value_range)
 
     def codes(self, clip: Clip, count: int) -> npt.NDArray[np.int8]:
-        """Input codes of the first frames of a clip, int8 (up to ``count``, height, width, channels)."""
+        """The device's codes of a clip's first frames, int8 (up to ``count``, height, width, channels)."""
         encoder = self.encoder()
-        return np.stack([encoder(frame) for frame in islice(clip, count)])
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """From RGB frames, uint8 (any height, any width, 3), to input codes, int8 ``shape``."""
-
-    shape: tuple[int, int, int]
-    table: npt.NDArray[np.int8]
-
-    def __call__(self, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-        return self.table[fit(frame, *self.shape)]
+        frames = np.stack([encoder(frame) for frame in islice(clip, count)])
+        if not self.graph.head:
+            return frames
+        head = HostModel(self.graph.head, self.graph.name)
+        return np.stack([codes for frame in frames for codes in head.run([frame])])
 
 
 def load_model(
@@ -94,6 +84,7 @@ def load_model(
     progress: Progress,
     option: str = "--calibrate",
     noise: bool = False,
+    split: str = "",
 ) -> Model:
     """Load a model.
 
@@ -105,16 +96,18 @@ def load_model(
         progress: Told what is done.
         option: How the user would give a clip, for the message that one is missing.
         noise: Take frames of noise where there is no clip: shapes and memory are the same, scales are not.
+        split: The device's last layer, or its first and last as ``FIRST:LAST``; empty to have them chosen.
 
     Raises:
         StillframeError: There is no such model, it is damaged, or it has something that is not supported.
     """
-    loading = _Loading(spec, clip, value_range, progress, option, noise)
+    loading = _Loading(spec, clip, value_range, progress, option, noise, split)
     path = Path(spec)
     if not path.exists() and (example := find_example(spec)):
         if example.tflite:
             return loading.int8(_read(example.tflite), example.name, example)
         build = example.build
+        assert build, "an example is a Keras model or an int8 one"
         return loading.floating("Keras model", lambda: keras_model(build(), spec, example.name), example)
     if path.is_dir():
         return loading.floating("SavedModel", lambda: saved_model(path))
@@ -128,6 +121,7 @@ def load_model(
     data = _read(path)
     if data.startswith(FILE_MAGIC):
         program = Program.from_bytes(data, spec)
+        loading = replace(loading, split=program.split)
         return loading.int8(program.tflite, program.model, find_example(program.model), program)
     if path.suffix.lower() == ".tflite":
         return loading.int8(data, path.stem)
@@ -157,18 +151,18 @@ class _Loading:
     progress: Progress
     option: str
     noise: bool
+    split: str
 
     def int8(
         self, data: bytes, name: str, example: Example | None = None, program: Program | None = None
     ) -> Model:
         """A ``.tflite`` file's content."""
         self.progress.stage(f"reading {self.spec}")
-        graph = read_tflite(data, name, self.spec)
-        tensor = graph.tensors[graph.input.tensor]
-        chosen = self._range(
-            example,
-            lambda: (infer_range(tensor.scale, tensor.zero_point), "inferred from the input's quantisation"),
-        )
+        graph = read_tflite(data, name, self.spec, split=self.split)
+        if program:  # named after the model that the file was converted from
+            names = (result.name for result in graph.results)
+            graph = renamed(graph, dict(zip(names, (result.name for result in program.results), strict=True)))
+        chosen = self._range(example, lambda: guess_range(graph.frame))
         return Model(graph, chosen, example, program)
 
     def floating(
@@ -192,7 +186,8 @@ class _Loading:
             pixels = model.noise()
             text = "calibrated on noise: its scales are not those of a real clip"
         self.progress.stage(f"converting to int8, {text}")
-        return Model(model.convert(chosen.values(pixels)), chosen, example)
+        graph = model.convert(chosen.values(pixels), self.split)
+        return Model(graph, chosen, example, scales="clip" if self.clip else "noise")
 
     def _range(self, example: Example | None, guess: Callable[[], tuple[ValueRange, str]]) -> ValueRange:
         """The range of values that pixels stand for, which the user is told together with the reason."""

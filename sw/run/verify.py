@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stillframe.contract import Program
 from stillframe.driver import FrameResult, Session
+from stillframe.driver.host_model import HostModel
 from stillframe.frontend.graph import Graph, Int8
 
 if TYPE_CHECKING:
@@ -68,16 +69,20 @@ class Verifier:
         self._graph_tensor = [index[tensor.name] for tensor in program.tensors]
         thresholds = {index[t.name]: t.threshold for t in program.tensors}
         self._golden = GoldenModel(graph, thresholds)
+        self._head = HostModel(program.head, program.model) if program.head else None
+        self._tail = HostModel(program.tail, program.model) if program.tail else None
+        self._tensors = _tensors_behind(program)
         self._reference = None if any(thresholds.values()) else ReferenceModel(graph)
-        self._frames: Int8 = np.empty(0, np.int8)
+        self._frames: Values = np.empty(0, np.int8)
         self._trace: Trace
+        self._golden_results: dict[str, Values] = {}
         self._witness: dict[str, Values] = {}
         self._now = 0
 
-    def expect(self, frames: Int8) -> None:
-        """Compute the next frames: int8 codes, (frames, height, width, channels). Those before are done."""
+    def expect(self, frames: Values) -> None:
+        """Compute the next frames, (frames, ...), each as the session takes it. Those before are done."""
         self._frames, self._now = frames, -1
-        self._trace = self._golden.run(frames)
+        self._run_golden(key=())
         if self._reference:
             self._witness, _ = self._reference.run(frames)
 
@@ -86,23 +91,37 @@ class Verifier:
 
         Returns:
             Output values compared, and how many differ from the golden model or the reference kernels (for an
-            output with host operators also if only the codes before them differ).
+            output of the host also if only the codes before it differ).
         """
         self._now += 1
         if result.key and not self._trace.key[self._now]:  # the link failed, the session began anew
             self._frames, self._now = self._frames[self._now :], 0
             self._witness = {name: values[-len(self._frames) :] for name, values in self._witness.items()}
-            self._trace = self._golden.run(self._frames, key=(0,))
+            self._run_golden(key=(0,))
         checked = differ = 0
-        for output in self.program.outputs:
+        for output in self.program.results:
             got = result.outputs[output.name]
-            wrong = got != self._trace.outputs[output.name][self._now]
+            wrong = got != self._golden_results[output.name][self._now]
             if self._witness:
                 wrong |= got != self._witness[output.name][self._now]
-            inner = result.tensors[output.tensor] != self._map(output.tensor)
+            tensors = self._tensors[output.name]
+            inner = sum(int(np.count_nonzero(result.tensors[t] != self._map(t))) for t in tensors)
             checked += got.size
-            differ += max(int(np.count_nonzero(wrong)), int(np.count_nonzero(inner)))
+            differ += max(int(np.count_nonzero(wrong)), inner)
         return checked, differ
+
+    def _run_golden(self, key: tuple[int, ...]) -> None:
+        """Have the golden model compute the frames, between the host's parts."""
+        codes = self._frames
+        if self._head:
+            codes = np.stack([values for frame in codes for values in self._head.run([frame])])
+        self._trace = self._golden.run(codes, key)
+        self._golden_results = dict(self._trace.outputs)
+        if self._tail:
+            taken = [self._trace.outputs[tensor.name] for tensor in self._tail.part.inputs]
+            given = [self._tail.run(values) for values in zip(*taken, strict=True)]
+            for tensor, values in zip(self._tail.part.outputs, zip(*given, strict=True), strict=True):
+                self._golden_results[tensor.name] = np.stack(values)
 
     def locate(self, frame: int, session: Session, result: FrameResult) -> Difference:
         """Find what differs in the frame checked last, by reading tensors back in execution order.
@@ -116,9 +135,9 @@ class Verifier:
             got, expected = session.read_tensor(layer.output), self._map(layer.output)
             if not np.array_equal(got, expected):
                 return _first(frame, layer.name, layer.op, expected, got, "the golden model")
-        for output in self.program.outputs:
+        for output in self.program.results:
             for witness, values in (
-                ("the golden model", self._trace.outputs),
+                ("the golden model", self._golden_results),
                 ("TFLite's reference kernels", self._witness),
             ):
                 if output.name in values:
@@ -137,6 +156,15 @@ class Verifier:
         spec = self.program.tensors[tensor]
         values = self._trace.tensors[self._graph_tensor[tensor]][self._now]
         return values.reshape(spec.height, spec.width, spec.channels)
+
+
+def _tensors_behind(program: Program) -> dict[str, list[int]]:
+    """Device tensors that each result is made from."""
+    tensors = {output.name: [output.tensor] for output in program.outputs}
+    if program.tail:
+        taken = [tensors[tensor.name][0] for tensor in program.tail.inputs]
+        tensors |= {tensor.name: taken for tensor in program.tail.outputs}
+    return tensors
 
 
 def _first(frame: int, layer: str, op: str, expected: Values, got: Values, witness: str) -> Difference:

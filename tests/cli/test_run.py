@@ -203,7 +203,7 @@ def test_program_file_brings_array_mode_and_threshold(
     assert run(program, small_clip, "--array", "1x8", "--mode", "auto") == 2
     assert capsys.readouterr().err == (
         f"stillframe: program {program}: expected no --array or --mode, since a program is compiled for an "
-        "array, a mode and a threshold, got one\n"
+        "array, a mode, a threshold and a border, got one\n"
         "  -> leave it out, or name the model instead of the program\n"
     )
 
