@@ -19,13 +19,13 @@ from .event_finder import EventFinder
 from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
-from .max_pool import MaxPool
-from .payloads import EVENT, TAG, mask_update, table_word
+from .payloads import TAG, event, mask_update, sum_word, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
 from .signatures import code_word
 from .state_update import StateUpdate
+from .windows import Windows
 
 EVENT_DEPTH = 4
 """Events that may wait before the array. The queue keeps the array's stalls out of the finder's logic."""
@@ -41,8 +41,9 @@ class Accelerator(wiring.Component):
     """Speaks the packets of :mod:`stillframe.contract.packets` on two byte streams and runs a loaded program.
 
     The path of a MAC layer: ``finder`` -> ``array`` -> ``drain`` -> ``state`` -> ``requantiser`` ->
-    ``table`` -> ``encoder`` -> ``writer``, and back into the finder's memories for the next layer. A POOL
-    layer goes from the finder's tags over ``pool`` to the table; the link's words go straight to the encoder.
+    ``table`` -> ``encoder`` -> ``writer``, and back into the finder's memories for the next layer. POOL and
+    CONCAT layers go from the finder's tags over ``windows`` to the table, ADD layers from there to the
+    requantiser; the link's words go straight to the encoder.
 
     From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
     it. A chain of ready signals through all of these stages would set the clock.
@@ -62,12 +63,12 @@ class Accelerator(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.finder = finder = EventFinder(config)
         m.submodules.tags = tags = Queue(TAG, TAG_DEPTH)
-        m.submodules.events = events = Queue(EVENT, EVENT_DEPTH)
+        m.submodules.events = events = Queue(event(config), EVENT_DEPTH)
         m.submodules.array = array = MacArray(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
-        m.submodules.pool = pool = MaxPool(config)
+        m.submodules.windows = windows = Windows(config)
         m.submodules.table = table = ActivationTable(config)
         m.submodules.encoder = encoder = DeltaEncoder(config)
         m.submodules.updates = updates = Queue(mask_update(config), UPDATE_DEPTH)
@@ -79,33 +80,34 @@ class Accelerator(wiring.Component):
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
         wiring.connect(m, link.control, sequencer.control)
         layer = sequencer.layer
-        for part in (link, finder, drain, state, requantiser, pool, table, encoder, writer):
+        for part in (link, finder, drain, state, requantiser, windows, table, encoder, writer):
             for name in layer.signature.members:
                 m.d.comb += getattr(part.layer, name).eq(getattr(layer, name))
 
         # The main path.
-        pooling, accepting = layer.op == Op.POOL, layer.op == Op.INPUT
+        multiplying, adding, accepting = (layer.op == op for op in (Op.MAC, Op.ADD, Op.INPUT))
         wiring.connect(m, finder.events, events.i)
         wiring.connect(m, events.o, array.i)
         wiring.connect(m, finder.tags, tags.i)
         wiring.connect(m, array.o, drain.i)
         m.d.comb += [
             drain.tags.p.eq(tags.o.p),
-            pool.tags.p.eq(tags.o.p),
-            drain.tags.valid.eq(tags.o.valid & ~pooling),
-            pool.tags.valid.eq(tags.o.valid & pooling),
+            windows.tags.p.eq(tags.o.p),
+            drain.tags.valid.eq(tags.o.valid & multiplying),
+            windows.tags.valid.eq(tags.o.valid & ~multiplying),
         ]
-        with m.If(pooling):
-            m.d.comb += tags.o.ready.eq(pool.tags.ready)
-        with m.Else():
+        with m.If(multiplying):
             m.d.comb += tags.o.ready.eq(drain.tags.ready)
+        with m.Else():
+            m.d.comb += tags.o.ready.eq(windows.tags.ready)
+        summed, coded = stream.Signature(sum_word(config)).create(), stream.Signature(table_word(config)).create()
+        received = stream.Signature(code_word(config)).create()
         self._admit(m, credits.room, drain.o, state.i)
-        wiring.connect(m, state.o, requantiser.i)
-        requantised, admitted = stream.Signature(table_word(config)), stream.Signature(code_word(config))
-        pooled, received = requantised.create(), admitted.create()
-        self._admit(m, credits.room, pool.o, pooled)
+        self._admit(m, credits.room, windows.sums, summed)
+        self._admit(m, credits.room, windows.codes, coded)
         self._admit(m, credits.room, link.words, received)
-        self._choose(m, pooling, pooled, requantiser.o, table.i)
+        self._choose(m, adding, summed, state.o, requantiser.i)
+        self._choose(m, multiplying | adding, requantiser.o, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
         m.d.comb += [
             updates.i.p.eq(encoder.o.p),
@@ -114,7 +116,8 @@ class Accelerator(wiring.Component):
             Assert(~updates.i.valid | updates.i.ready),
             credits.enter.eq(
                 (state.i.valid & state.i.ready)
-                | (pooled.valid & pooled.ready)
+                | (summed.valid & summed.ready)
+                | (coded.valid & coded.ready)
                 | (received.valid & received.ready)
             ),
             credits.leave.eq(updates.o.valid & updates.o.ready),
@@ -127,10 +130,10 @@ class Accelerator(wiring.Component):
             codes.encoder_idle.eq(encoder.i.ready & ~encoder.i.valid),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
-            codes.pool_en.eq(pool.read_en),
-            codes.pool_address.eq(pool.read_address),
-            pool.read_grant.eq(codes.pool_grant),
-            pool.read_data.eq(codes.data),
+            codes.window_en.eq(windows.read_en),
+            codes.window_address.eq(windows.read_address),
+            windows.read_grant.eq(codes.window_grant),
+            windows.read_data.eq(codes.data),
             codes.store_en.eq(encoder.store_en),
             codes.store_address.eq(encoder.store_address),
             codes.store_codes.eq(encoder.store_codes),
@@ -166,6 +169,7 @@ class Accelerator(wiring.Component):
             sequencer.writer_busy.eq(writer.busy),
             sequencer.event_taken.eq(finder.events.valid & finder.events.ready & ~finder.events.p.null),
             sequencer.event_final.eq(finder.events.p.final),
+            sequencer.event_macs.eq(finder.events.p.macs),
         ]
         return m
 

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import TABLE_ROWS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, TABLE_ROWS, ArrayConfig
 
 from .payloads import table_word
 from .signatures import LayerSignature, code_word
@@ -48,7 +48,7 @@ class ActivationTable(wiring.Component):
                 "layer": In(LayerSignature()),
                 "write_en": In(1),
                 "write_column": In(6),
-                "write_row": In(16),
+                "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
             }
         )

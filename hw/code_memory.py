@@ -7,16 +7,16 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.memory_map import Memory as Region
 
 from .signatures import HostBus
 
 
 class CodeMemory(wiring.Component):
-    """CODES, with one port to write and one to read, which the encoder, the pool and the host share.
+    """CODES, with one port to write and one to read, which the encoder, the window reader and the host share.
 
-    The encoder goes first; the pool is granted the cycles in which the encoder neither reads nor holds on to
+    The encoder goes first; the window reader is granted the cycles in which the encoder neither reads nor holds on to
     what it read (``encoder_idle``). The host comes only while no layer runs. Read data appears in the cycle
     after the read.
     """
@@ -24,9 +24,9 @@ class CodeMemory(wiring.Component):
     encoder_en: Signal
     encoder_idle: Signal
     encoder_address: Signal
-    pool_en: Signal
-    pool_grant: Signal
-    pool_address: Signal
+    window_en: Signal
+    window_grant: Signal
+    window_address: Signal
     store_en: Signal
     store_address: Signal
 
@@ -38,13 +38,13 @@ class CodeMemory(wiring.Component):
                 "host": In(HostBus()),
                 "encoder_en": In(1),
                 "encoder_idle": In(1),
-                "encoder_address": In(16),
-                "pool_en": In(1),
-                "pool_grant": Out(1),
-                "pool_address": In(16),
+                "encoder_address": In(ADDRESS_BITS),
+                "window_en": In(1),
+                "window_grant": Out(1),
+                "window_address": In(ADDRESS_BITS),
                 "data": Out(self._codes),
                 "store_en": In(1),
-                "store_address": In(16),
+                "store_address": In(ADDRESS_BITS),
                 "store_codes": In(self._codes),
             }
         )
@@ -60,9 +60,9 @@ class CodeMemory(wiring.Component):
         word = Signal(32, reset_less=True)
         m.d.comb += [
             mine.eq(host.memory == Region.CODES),
-            self.pool_grant.eq(self.encoder_idle),
+            self.window_grant.eq(self.encoder_idle),
             read.addr.eq(self.encoder_address),
-            read.en.eq(self.encoder_en | (self.pool_en & self.pool_grant)),
+            read.en.eq(self.encoder_en | (self.window_en & self.window_grant)),
             self.data.eq(read.data),
             write.addr.eq(self.store_address),
             write.data.eq(self.store_codes),
@@ -70,8 +70,8 @@ class CodeMemory(wiring.Component):
             host.r_valid.eq(answering[1]),
             Assert(~(write.en & read.en & (write.addr == read.addr))),
         ]
-        with m.If(self.pool_en & self.pool_grant):
-            m.d.comb += read.addr.eq(self.pool_address)
+        with m.If(self.window_en & self.window_grant):
+            m.d.comb += read.addr.eq(self.window_address)
         m.d.sync += [answering.eq(answering << 1), word.eq(read.data.as_value())]
         with m.If(answering[1]):
             m.d.comb += host.r_data.eq(word)

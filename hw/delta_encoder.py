@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.layer import Mode
 
 from .payloads import mask_update
@@ -24,7 +24,7 @@ class DeltaEncoder(wiring.Component):
         codes_address, codes_en, codes_data: Reads the codes last sent; data is taken in the next cycle and
             must hold as long as ``codes_en`` stays low.
         store_en, store_address, store_codes: Writes the codes sent (CODES).
-        event_en, event_address, event_values: Writes the event values (EVENTS).
+        event_en, event_address, event_values: Writes the event values (EVENTS), 0 where there is no event.
         clear: Pulse before a layer; ``changed``: an element was sent since then.
         busy: A word is inside.
     """
@@ -51,14 +51,14 @@ class DeltaEncoder(wiring.Component):
                 "layer": In(LayerSignature()),
                 "i": In(stream.Signature(code_word(config))),
                 "o": Out(stream.Signature(mask_update(config))),
-                "codes_address": Out(16),
+                "codes_address": Out(ADDRESS_BITS),
                 "codes_en": Out(1),
                 "codes_data": In(codes),
                 "store_en": Out(1),
-                "store_address": Out(16),
+                "store_address": Out(ADDRESS_BITS),
                 "store_codes": Out(codes),
                 "event_en": Out(1),
-                "event_address": Out(16),
+                "event_address": Out(ADDRESS_BITS),
                 "event_values": Out(data.ArrayLayout(signed(9), config.drain)),
                 "clear": In(1),
                 "changed": Out(1),
@@ -134,7 +134,7 @@ class DeltaEncoder(wiring.Component):
             ]
             with m.Switch(layer.out_mode):
                 with m.Case(Mode.DELTA):
-                    m.d.comb += [self.o.p.bits[d].eq(sent), self.event_values[d].eq(delta)]
+                    m.d.comb += [self.o.p.bits[d].eq(sent), self.event_values[d].eq(Mux(sent, delta, 0))]
                 with m.Case(Mode.DIRECT):
                     m.d.comb += [
                         self.o.p.bits[d].eq(words[-1].valid[d] & (level != 0)),

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ACC_BITS, ArrayConfig
+from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
 
 from .payloads import TAG, sum_word, sums
 from .signatures import LayerSignature
@@ -40,7 +40,7 @@ class Drain(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         lanes = Signal(ACC_BITS * config.total_lanes, reset_less=True)
-        offset = Signal(16, reset_less=True)
+        offset = Signal(ADDRESS_BITS, reset_less=True)
         row = Signal(16, reset_less=True)
         final = Signal(reset_less=True)
         left = Signal(7)
@@ -49,7 +49,7 @@ class Drain(wiring.Component):
         partial = (1 << config.drain) - 1 >> (config.drain - layer.out_valid)[:3]
         m.d.comb += [
             self.o.valid.eq(left != 0),
-            self.o.p.z.eq(lanes[: ACC_BITS * config.drain]),
+            *(self.o.p.z[d].eq(lanes.word_select(d, ACC_BITS).as_signed()) for d in range(config.drain)),
             self.o.p.offset.eq(offset),
             self.o.p.row.eq(row),
             self.o.p.last.eq(left == 1),

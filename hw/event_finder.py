@@ -6,18 +6,18 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import MASK_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, ArrayConfig
 from stillframe.contract.layer import Op
 
 from .event_scanner import EventScanner
 from .mask_fetch import MaskFetch
 from .patch_walker import PatchWalker
-from .payloads import EVENT, TAG
+from .payloads import TAG, event
 from .signatures import LayerSignature
 
 
 class EventFinder(wiring.Component):
-    """Walker, mask fetch and scanner in a row. For a POOL layer only tags come.
+    """Walker, mask fetch and scanner in a row. Only a MAC layer gets events, the others tags alone.
 
     Each tag stands for one pass over one output pixel; in a MAC layer the events up to one with ``last``
     belong to it.
@@ -41,15 +41,15 @@ class EventFinder(wiring.Component):
                 "start": In(1),
                 "busy": Out(1),
                 "flag_en": In(1),
-                "flag_row": In(12),
+                "flag_row": In(14),
                 "flag": In(1),
                 "mask_en": In(1),
-                "mask_address": In(16),
+                "mask_address": In(ADDRESS_BITS),
                 "mask_bits": In(MASK_BITS),
                 "event_en": In(1),
-                "event_address": In(16),
+                "event_address": In(ADDRESS_BITS),
                 "event_values": In(data.ArrayLayout(signed(9), config.drain)),
-                "events": Out(stream.Signature(EVENT)),
+                "events": Out(stream.Signature(event(config))),
                 "tags": Out(stream.Signature(TAG)),
             }
         )
@@ -60,6 +60,7 @@ class EventFinder(wiring.Component):
         m.submodules.fetch = fetch = MaskFetch(self._config)
         m.submodules.scanner = scanner = EventScanner(self._config)
         wiring.connect(m, wiring.flipped(self.layer), walker.layer)
+        wiring.connect(m, wiring.flipped(self.layer), scanner.layer)
         wiring.connect(m, walker.o, fetch.i)
         wiring.connect(m, fetch.words, scanner.i)
         wiring.connect(m, scanner.o, wiring.flipped(self.events))
@@ -69,8 +70,8 @@ class EventFinder(wiring.Component):
             walker.flag_en.eq(self.flag_en),
             walker.flag_row.eq(self.flag_row),
             walker.flag.eq(self.flag),
-            fetch.everything.eq(self.layer.key | self.layer.evaluate_all),
-            fetch.tags_only.eq(self.layer.op == Op.POOL),
+            fetch.everything.eq(self.layer.key | self.layer.evaluate_all | (self.layer.op == Op.CONCAT)),
+            fetch.tags_only.eq(self.layer.op != Op.MAC),
             fetch.mask_en.eq(self.mask_en),
             fetch.mask_address.eq(self.mask_address),
             fetch.mask_bits.eq(self.mask_bits),

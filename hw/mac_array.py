@@ -1,4 +1,4 @@
-"""The multipliers: every lane multiplies the event by its own weight and accumulates."""
+"""The multipliers: every lane that an event is for multiplies it by its own weight and accumulates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ACC_BITS, ArrayConfig
+from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
 
-from .payloads import EVENT, sums
+from .payloads import event, sums
 
 
 class MacBank(wiring.Component):
@@ -20,7 +20,8 @@ class MacBank(wiring.Component):
     Latency: an event's product is in the accumulators 4 cycles after it was given.
 
     Ports:
-        row: WEIGHTS row of the event; value: the event, 9 bits signed.
+        row: WEIGHTS row of the event; values: of the event, 9 bits signed, lane l takes values[l % drain].
+        first_lane, last_lane: The event's lanes of the whole array; the others' sums stay as they are.
         clear: Belongs to the event whose product is being added: start the sum with it.
         add: A product is being added.
         acc: The accumulators.
@@ -28,7 +29,8 @@ class MacBank(wiring.Component):
     """
 
     row: Signal
-    value: Signal
+    first_lane: Signal
+    last_lane: Signal
     advance: Signal
     clear: Signal
     add: Signal
@@ -39,13 +41,15 @@ class MacBank(wiring.Component):
         super().__init__(
             {
                 "advance": In(1),
-                "row": In(16),
-                "value": In(signed(9)),
+                "row": In(ADDRESS_BITS),
+                "values": In(data.ArrayLayout(signed(9), config.drain)),
+                "first_lane": In(6),
+                "last_lane": In(6),
                 "clear": In(1),
                 "add": In(1),
                 "acc": Out(data.ArrayLayout(signed(ACC_BITS), config.lanes)),
                 "write_en": In(max(1, config.lanes // 4)),
-                "write_row": In(16),
+                "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
             }
         )
@@ -69,15 +73,30 @@ class MacBank(wiring.Component):
             m.d.comb += write.data[lane].eq(self.write_data.word_select(byte, 8).as_signed())
 
         # A register behind the block RAM and one behind the multiplier: see hw/README.md for the timing.
-        value = [Signal(signed(9), name=f"value_{n}", reset_less=True) for n in range(2)]
+        shape = data.ArrayLayout(signed(9), self._config.drain)
+        values = [Signal(shape, name=f"values_{n}", reset_less=True) for n in range(2)]
         weight = Signal(data.ArrayLayout(signed(8), lanes), reset_less=True)
+        first_lane, last_lane = Signal(6, reset_less=True), Signal(6, reset_less=True)
+        chosen = Signal(lanes, reset_less=True)
         with m.If(self.advance):
-            m.d.sync += [value[0].eq(self.value), value[1].eq(value[0]), weight.eq(read.data)]
+            m.d.sync += [
+                values[0].eq(self.values),
+                values[1].eq(values[0]),
+                first_lane.eq(self.first_lane),
+                last_lane.eq(self.last_lane),
+                weight.eq(read.data),
+            ]
         for lane in range(lanes):
+            number = self._first_lane + lane
             product = Signal(signed(17), name=f"product_{lane}", reset_less=True)
             acc = Signal(signed(ACC_BITS), name=f"acc_{lane}", reset_less=True)
             with m.If(self.advance):
-                m.d.sync += product.eq(weight[lane] * value[1])
+                m.d.sync += [
+                    chosen[lane].eq((first_lane <= number) & (last_lane >= number)),
+                    product.eq(weight[lane] * values[1][lane % self._config.drain]),
+                ]
+                with m.If(~chosen[lane]):
+                    m.d.sync += product.eq(0)
                 with m.If(self.add):
                     m.d.sync += acc.eq(Mux(self.clear, 0, acc) + product)
             m.d.comb += self.acc[lane].eq(acc)
@@ -107,11 +126,11 @@ class MacArray(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "i": In(stream.Signature(EVENT)),
+                "i": In(stream.Signature(event(config))),
                 "o": Out(stream.Signature(sums(config))),
                 "write_en": In(1),
                 "write_column": In(6),
-                "write_row": In(16),
+                "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
             }
         )
@@ -147,7 +166,9 @@ class MacArray(wiring.Component):
             m.d.comb += [
                 bank.advance.eq(advance),
                 bank.row.eq(self.i.p.weight),
-                bank.value.eq(self.i.p.value),
+                bank.values.eq(self.i.p.values),
+                bank.first_lane.eq(self.i.p.first_lane),
+                bank.last_lane.eq(self.i.p.last_lane),
                 bank.add.eq(valid[-1]),
                 bank.clear.eq(first),
                 bank.write_row.eq(self.write_row),

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import MASK_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, ArrayConfig
 
 from .payloads import EVENT_WORD, MASK_REQUEST, TAG
 
@@ -24,7 +24,7 @@ class MaskFetch(wiring.Component):
 
     Ports:
         everything: Pixels without events are evaluated too. Constant while requests come.
-        tags_only: Give no event words, only tags (pooling).
+        tags_only: Give no event words, only tags (for windows of codes).
         busy: A request is inside.
         mask_en, mask_address, mask_bits: Writes a mask word (never one that is being fetched).
     """
@@ -49,7 +49,7 @@ class MaskFetch(wiring.Component):
                 "tags_only": In(1),
                 "busy": Out(1),
                 "mask_en": In(1),
-                "mask_address": In(16),
+                "mask_address": In(ADDRESS_BITS),
                 "mask_bits": In(MASK_BITS),
                 "i": In(stream.Signature(MASK_REQUEST)),
                 "words": Out(stream.Signature(EVENT_WORD)),
@@ -143,6 +143,8 @@ class MaskFetch(wiring.Component):
                     held.bits.eq(judged_bits),
                     held.block.eq(judged.block),
                     held.weight.eq(judged.weight),
+                    held.channel.eq(judged.channel),
+                    held.rest.eq(judged.rest),
                     held.final.eq(judged.tag.final),
                     held.null.eq(~some),
                     held.last.eq(judged.end),

@@ -6,7 +6,7 @@ from amaranth.hdl import Assert, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import MASK_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, ArrayConfig
 
 from .payloads import mask_update
 from .signatures import LayerSignature
@@ -50,10 +50,10 @@ class MaskWriter(wiring.Component):
                 "retired": Out(1),
                 "i": In(stream.Signature(mask_update(config))),
                 "mask_en": Out(1),
-                "mask_address": Out(16),
+                "mask_address": Out(ADDRESS_BITS),
                 "mask_bits": Out(MASK_BITS),
                 "flag_en": Out(1),
-                "flag_row": Out(12),
+                "flag_row": Out(14),
                 "flag": Out(1),
             }
         )
@@ -65,12 +65,12 @@ class MaskWriter(wiring.Component):
         pitch = layer.out_pitch >> log2
 
         row = Signal(12)
-        row_end = Signal(16)  # the next row's first mask word
-        here = Signal(16)  # the mask word being gathered, counted from the tensor's first
+        row_end = Signal(ADDRESS_BITS)  # the next row's first mask word
+        here = Signal(ADDRESS_BITS)  # the mask word being gathered, counted from the tensor's first
         bits = Signal(MASK_BITS)
         flagged = Signal()  # the row has a mask word with events, written before
 
-        wanted = Signal(16)
+        wanted = Signal(ADDRESS_BITS)
         placed = Signal(MASK_BITS)
         same, row_done, step, close = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [

@@ -1,4 +1,4 @@
-"""From 24-bit accumulators to int8 codes, bit for bit as TFLite's reference kernels give them."""
+"""From accumulators to int8 codes, bit for bit as TFLite's reference kernels give them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ACC_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, SUM_BITS, ArrayConfig
 from stillframe.contract.memory_map import Param
 
 from .payloads import sum_word, table_word
@@ -34,7 +34,7 @@ class RequantiseLane(wiring.Component):
     stalls it through an ``EnableInserter``.
 
     Attributes:
-        z: Accumulator, signed 24 bits.
+        z: Accumulator or sum of operands, signed 30 bits.
         bias, multiplier, right, left: Parameters of the channel: int32, Q31 of 31 bits, 0 to 31, 0 to 7.
         round_once, zero_point, act_min, act_max: Of the layer, the latter three int8, act_min <= act_max.
             They are not delayed, so constant while anything is in the pipeline.
@@ -57,7 +57,7 @@ class RequantiseLane(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                "z": In(signed(ACC_BITS)),
+                "z": In(signed(SUM_BITS)),
                 "bias": In(signed(32)),
                 "multiplier": In(MULTIPLIER_BITS),
                 "right": In(RIGHT_BITS),
@@ -170,7 +170,7 @@ class Requantiser(wiring.Component):
                 "layer": In(LayerSignature()),
                 "write_en": In(1),
                 "write_column": In(6),
-                "write_row": In(16),
+                "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
             }
         )

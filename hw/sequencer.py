@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import COUNTER_WORDS, LAYER_WORDS, MAX_LAYERS, ArrayConfig
+from stillframe.contract.array import COUNTER_WORDS, LAYER_WORDS, ArrayConfig
 from stillframe.contract.layer import FIELD_WORDS, LAYER_FIELDS
 from stillframe.contract.memory_map import Counter
 from stillframe.contract.memory_map import Memory as Region
@@ -28,7 +28,8 @@ class Sequencer(wiring.Component):
         went through.
         encoder_busy, encoder_changed: Of the delta encoder; word_encoded: it took a word.
         finish: Pulse, the mask writer shall close the tensor; writer_busy: it does.
-        event_taken, event_final: The array took an event (not a null one), of the last pass over its pixel.
+        event_taken, event_final, event_macs: The array took an event (not a null one), of the last pass over
+        its pixel, and in a depthwise layer what it counts.
     """
 
     start: Signal
@@ -42,6 +43,7 @@ class Sequencer(wiring.Component):
     writer_busy: Signal
     event_taken: Signal
     event_final: Signal
+    event_macs: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -61,6 +63,7 @@ class Sequencer(wiring.Component):
                 "writer_busy": In(1),
                 "event_taken": In(1),
                 "event_final": In(1),
+                "event_macs": In(7),
             }
         )
 
@@ -68,8 +71,8 @@ class Sequencer(wiring.Component):
         m = Module()
         config, layer, host, control = self._config, self.layer, self.host, self.control
 
-        m.submodules.layers = layers = Memory(shape=32, depth=LAYER_WORDS * MAX_LAYERS, init=[])
-        m.submodules.counters = counters = Memory(shape=32, depth=COUNTER_WORDS * MAX_LAYERS, init=[])
+        m.submodules.layers = layers = Memory(shape=32, depth=LAYER_WORDS * config.layers, init=[])
+        m.submodules.counters = counters = Memory(shape=32, depth=COUNTER_WORDS * config.layers, init=[])
         layer_write, layer_read = layers.write_port(), layers.read_port()
         count_write, count_read = counters.write_port(), counters.read_port()
         answering = Signal(2)
@@ -86,10 +89,16 @@ class Sequencer(wiring.Component):
             host.r_data.eq(Mux(answering[0], count_read.data, 0)),
         ]
 
-        number = Signal(range(MAX_LAYERS))
-        changed = Signal(MAX_LAYERS)
+        number = Signal(range(config.layers))
+        changed = Signal(config.layers)
         key = Signal()
         m.d.comb += layer.key.eq(key)
+
+        some_change = Signal()
+        m.d.comb += some_change.eq(
+            changed.bit_select(layer.in_layer, 1)
+            | (layer.two_inputs & changed.bit_select(layer.second_layer, 1))
+        )
 
         # Counters of this layer, and the frame's cycles.
         cycles, issued, skipped, events = (
@@ -97,7 +106,13 @@ class Sequencer(wiring.Component):
         )
         counting = Signal()
         lanes = Signal(7)
-        m.d.comb += lanes.eq(Mux(self.event_final, layer.last_lanes, config.total_lanes))
+        m.d.comb += lanes.eq(
+            Mux(
+                layer.depthwise,
+                self.event_macs,
+                Mux(self.event_final, layer.last_lanes, config.total_lanes),
+            )
+        )
         with m.If(counting):
             m.d.sync += [cycles.eq(cycles + 1), control.cycles.eq(control.cycles + 1)]
         taken = Signal()
@@ -152,7 +167,7 @@ class Sequencer(wiring.Component):
                 with m.If(number == 0):
                     m.d.comb += self.start.eq(1)
                     m.next = "ACCEPT"
-                with m.Elif(layer.skip_still & ~key & ~changed.bit_select(layer.in_layer, 1)):
+                with m.Elif(layer.skip_still & ~key & ~some_change):
                     m.d.sync += changed.bit_select(number, 1).eq(0)
                     m.next = "COUNT"
                 with m.Else():

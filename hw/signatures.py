@@ -6,7 +6,7 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.layer import LAYER_FIELDS
 
 
@@ -35,7 +35,7 @@ class HostBus(wiring.Signature):
             {
                 "memory": Out(3),
                 "column": Out(6),
-                "row": Out(16),
+                "row": Out(ADDRESS_BITS),
                 "w_en": Out(1),
                 "w_data": Out(32),
                 "r_en": Out(1),
@@ -77,7 +77,7 @@ def code_word(config: ArrayConfig) -> data.StructLayout:
     """
     return data.StructLayout(
         {
-            "offset": 16,
+            "offset": ADDRESS_BITS,
             "codes": data.ArrayLayout(signed(8), config.drain),
             "valid": config.drain,
             "last": 1,

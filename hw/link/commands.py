@@ -83,11 +83,11 @@ class CommandProcessor(wiring.Component):
         cycles = Signal(32, reset_less=True)  # of the last RUN
 
         # The request.
-        arguments = Signal(3)  # bytes before the words
-        index = Signal(3)  # of an argument or of a byte within a word; cycles waited
+        arguments = Signal(4)  # bytes before the words
+        index = Signal(4)  # of an argument or of a byte within a word; cycles waited
         memory = Signal(8, reset_less=True)  # also the flags of BEGIN
         column = Signal(8, reset_less=True)
-        row = Signal(16, reset_less=True)
+        row = Signal(32, reset_less=True)
         count = Signal(16, reset_less=True)  # words to write or to read, bytes of INPUT
         word = Signal(32, reset_less=True)
 
@@ -158,12 +158,12 @@ class CommandProcessor(wiring.Component):
                 finish(Status.BAD_REQUEST)  # unless one of the following knows better
                 with m.Switch(header.kind):
                     with m.Case(Packet.WRITE):
-                        m.d.sync += arguments.eq(4)
-                        with m.If((header.length >= 4) & (header.length[:2] == 0)):
+                        m.d.sync += arguments.eq(6)
+                        with m.If((header.length >= 6) & (header.length[:2] == 2)):
                             m.next = "ARGUMENTS"
                     with m.Case(Packet.READ):
-                        m.d.sync += arguments.eq(6)
-                        with m.If(header.length == 6):
+                        m.d.sync += arguments.eq(8)
+                        with m.If(header.length == 8):
                             m.next = "ARGUMENTS"
                     with m.Case(Packet.BEGIN):
                         m.d.sync += arguments.eq(1)
@@ -185,7 +185,8 @@ class CommandProcessor(wiring.Component):
                 with m.If(self.payload.valid & self.payload.ready):
                     m.d.sync += index.eq(index + 1)
                     with m.Switch(index):
-                        targets = (memory, column, row[:8], row[8:], count[:8], count[8:])
+                        row_bytes = (row.word_select(n, 8) for n in range(4))
+                        targets = (memory, column, *row_bytes, count[:8], count[8:])
                         for i, target in enumerate(targets):
                             with m.Case(i):
                                 m.d.sync += target.eq(payload)

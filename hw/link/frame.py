@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.layer import Mode
 from stillframe.hw.signatures import LayerSignature, code_word
 
@@ -72,8 +72,8 @@ class FrameReceiver(wiring.Component):
         byte = self.i.payload
 
         remaining = Signal(8)  # pixels of the run, first to skip, then to take
-        offset = Signal(16)  # of the next word
-        next_row = Signal(16)  # offset of the next row's first word
+        offset = Signal(ADDRESS_BITS)  # of the next word
+        next_row = Signal(ADDRESS_BITS)  # offset of the next row's first word
         columns_left = Signal(12)
         rows_left = Signal(12)
         channels_left = Signal(12)

@@ -20,14 +20,21 @@ LAYER_WORDS = 32
 COUNTER_WORDS = 4
 """32-bit counters kept for each layer (see :class:`~stillframe.contract.memory_map.Counter`)."""
 
-MAX_LAYERS = 32
-"""Layers in a program, the input included."""
+ADDRESS_BITS = 20
+"""Width of a memory address in descriptors and events; an array's memories may be smaller."""
 
-MAX_KERNEL_ROWS = 32
+MAX_KERNEL_ROWS = 64
 """Rows of the tallest kernel (a dense layer over an H x W x C map is a kernel of H rows)."""
 
-ACC_BITS = 24
-"""Width of an accumulator and of a state word (brief, section 2: 18 to 23 bits are used)."""
+ACC_BITS = 27
+"""Width of an accumulator and of a state word: three lanes of 9 bits of a block RAM. Convolutions of trained
+networks need 18 to 23 bits, a dense layer of some thousand inputs the rest."""
+
+SUM_BITS = 30
+"""Width of what is requantised: an accumulator, or the two rescaled operands of an ADD."""
+
+DRAIN_MULTIPLIERS = 6
+"""18 x 18 multipliers that each drained element takes: 4 in its requantiser, 2 in the adder of residuals."""
 
 PACKET_BYTES = 1024
 """Largest packet payload."""
@@ -44,6 +51,9 @@ class Part:
 
 PARTS = {p.name: p for p in (Part("25F", 56, 28), Part("45F", 108, 72), Part("85F", 208, 156))}
 """Lattice LFE5U parts by the short name used in ``BxL@PART``."""
+
+VIRTUAL = "virtual"
+"""A part that does not exist, with memories for networks larger than any part here. It can be simulated."""
 
 
 _MODES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -76,10 +86,11 @@ class ArrayConfig:
         banks: Banks of lanes; all banks take the same event and different output channels.
         lanes: Multipliers in a bank.
         drain: Requantisers, and elements in an activation word: one word is drained a cycle.
-        part: Name of the FPGA whose memories the array takes.
+        part: Name of the FPGA whose memories the array takes, or :data:`VIRTUAL`.
+        layers: Layers in a program, the input included.
         codes_words: Depth of the activation memory, in words of ``drain`` int8 codes.
         events_words: Depth of the event memory, in words of ``drain`` 9-bit deltas.
-        state_words: Depth of the state memory, in words of ``drain`` 24-bit accumulators.
+        state_words: Depth of the state memory, in words of ``drain`` accumulators.
         weights_words: Depth of the weight memory, in words of one int8 weight per lane.
         params_words: Depth of the requantisation memory, in words of ``drain`` channels.
         tables_words: Depth of the activation tables, in 32-bit words per drained element.
@@ -91,6 +102,7 @@ class ArrayConfig:
     lanes: int
     drain: int
     part: str
+    layers: int
     codes_words: int
     events_words: int
     state_words: int
@@ -129,8 +141,8 @@ class ArrayConfig:
             + d * block_rams(self.tables_words, 32)
             + block_rams(self.masks_words, MASK_BITS)
             + block_rams(self.rows, 1)
-            + block_rams(LAYER_WORDS * MAX_LAYERS, 32)
-            + 1  # counters
+            + block_rams(LAYER_WORDS * self.layers, 32)
+            + block_rams(COUNTER_WORDS * self.layers, 32)
             + 1  # packet buffer
         )
 
@@ -140,7 +152,8 @@ class ArrayConfig:
 
     @classmethod
     def parse(cls, text: str) -> ArrayConfig:
-        """Make a configuration from ``BxL`` or ``BxL@PART`` (85F when none is named).
+        """Make a configuration from ``BxL`` or ``BxL@PART`` (85F when none is named; ``virtual`` is simulated
+        only).
 
         Raises:
             StillframeError: The text has another form, names an unknown part, or the array
@@ -153,28 +166,50 @@ class ArrayConfig:
                 "for example --array 1x16, --array 2x8 or --array 1x16@25F",
             )
         banks, lanes, part_name = int(match[1]), int(match[2]), match[3] or "85F"
-        if part_name not in PARTS:
+        if part_name not in (*PARTS, VIRTUAL):
             raise StillframeError(
-                f"array {text!r}: expected a part out of {', '.join(PARTS)}, got {part_name!r}",
+                f"array {text!r}: expected a part out of {', '.join(PARTS)}, {VIRTUAL}, got {part_name!r}",
                 "name one of these, or leave @PART out for an 85F",
             )
+        total = banks * lanes
+        if total < 4 or total > 64 or total & (total - 1):
+            raise StillframeError(
+                f"array {text!r}: expected 4, 8, 16, 32 or 64 lanes in all, got {banks} x {lanes} = {total}",
+                "choose banks and lanes whose product is one of these, for example 1x16",
+            )
+        if part_name == VIRTUAL:
+            return _virtual(banks, lanes)
         return _fit(banks, lanes, PARTS[part_name], text)
+
+
+def _virtual(banks: int, lanes: int) -> ArrayConfig:
+    drain = 4
+    return ArrayConfig(
+        banks=banks,
+        lanes=lanes,
+        drain=drain,
+        part=VIRTUAL,
+        layers=256,
+        codes_words=1 << 17,
+        events_words=1 << 16,
+        state_words=1 << 17,
+        weights_words=(1 << 19) // (banks * lanes),
+        params_words=1 << 13,
+        tables_words=1 << 14,
+        masks_words=1 << 14,
+        rows=1 << 12,
+    )
 
 
 def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
     total = banks * lanes
-    if total < 4 or total > 64 or total & (total - 1):
-        raise StillframeError(
-            f"array {text!r}: expected 4, 8, 16, 32 or 64 lanes in all, got {banks} x {lanes} = {total}",
-            "choose banks and lanes whose product is one of these, for example 1x16",
-        )
     drain = 4
-    while drain > 1 and total + 4 * drain > part.multipliers:
+    while drain > 1 and total + DRAIN_MULTIPLIERS * drain > part.multipliers:
         drain //= 2
-    if total + 4 * drain > part.multipliers:
+    if total + DRAIN_MULTIPLIERS * drain > part.multipliers:
         raise StillframeError(
             f"array {text!r}: expected at most {part.multipliers} multipliers on an LFE5U-{part.name}, "
-            f"got {total} lanes + 4 for a requantiser",
+            f"got {total} lanes + {DRAIN_MULTIPLIERS} for each requantiser",
             "choose fewer lanes or a larger part",
         )
     # Shares of the part's block RAM, found with P-Net, ResNet8 and the occupancy network in mind: see
@@ -188,6 +223,7 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
         lanes=lanes,
         drain=drain,
         part=part.name,
+        layers=32 if blocks < 100 else 64,
         codes_words=(blocks * 43 // 200) * elements // drain,
         events_words=((blocks - 16) * 11 // 100) * elements // drain,
         state_words=0,

@@ -17,8 +17,10 @@ class Op(IntEnum):
     """What a layer does."""
 
     INPUT = 0  # frames from the link to the delta encoder
-    MAC = 1  # convolution and fully connected: events to the array, requantised
-    POOL = 2  # maximum over a window of codes; 1 x 1 with a table is an elementwise layer
+    MAC = 1  # sums of products: events to the array, requantised; ``depthwise`` or not
+    POOL = 2  # maximum over a window of codes; 1 x 1 with a table is an elementwise layer, with padding a PAD
+    ADD = 3  # sum or difference of two tensors, each rescaled, requantised
+    CONCAT = 4  # the channels of two tensors, one behind the other
 
 
 class Mode(IntEnum):
@@ -42,14 +44,15 @@ class Field:
 
 
 def _pack(fields: list[tuple[str, int, str]]) -> Iterator[Field]:
-    word = shift = 0
+    """Each field goes into the first word that has room for it."""
+    used: list[int] = []
     for name, width, doc in fields:
-        signed = width < 0
-        width = abs(width)
-        if shift + width > 32:
-            word, shift = word + 1, 0
-        yield Field(name, width, word, shift, signed, doc)
-        shift += width
+        bits = abs(width)
+        word = next((w for w, n in enumerate(used) if n + bits <= 32), len(used))
+        if word == len(used):
+            used.append(0)
+        yield Field(name, bits, word, used[word], width < 0, doc)
+        used[word] += bits
 
 
 # A negative width marks a two's complement field.
@@ -57,60 +60,94 @@ LAYER_FIELDS: dict[str, Field] = {
     f.name: f
     for f in _pack(
         [
-            ("op", 2, "Op"),
+            ("op", 3, "Op"),
             ("last", 1, "the last layer of the program"),
             ("use_state", 1, "add events to the stored accumulators and keep the sum (delta mode)"),
-            ("skip_still", 1, "do nothing in a frame in which the input tensor did not change"),
+            ("skip_still", 1, "do nothing in a frame in which the input tensors did not change"),
             ("evaluate_all", 1, "give every output, touched or not (always so in a key frame)"),
             ("use_table", 1, "put the codes through the activation table"),
             ("table_shared", 1, "one table for all channels"),
-            ("round_once", 1, "requantise with one rounding (FULLY_CONNECTED)"),
+            ("round_once", 1, "requantise with one rounding (FULLY_CONNECTED, AVERAGE_POOL_2D)"),
+            ("depthwise", 1, "MAC: an output channel reads one input channel"),
+            ("subtract", 1, "ADD: the second operand is subtracted"),
+            ("two_inputs", 1, "ADD, CONCAT: there is a second input tensor"),
             ("out_mode", 2, "Mode of the output tensor"),
             ("out_events", 1, "a later MAC layer reads the output's events: write them"),
-            ("in_layer", 6, "index of the layer that wrote the input tensor"),
-            ("kernel_rows", 6, "rows of the kernel or window, 1 to 32"),
+            ("in_layer", 8, "index of the layer that wrote the input tensor"),
+            ("second_layer", 8, "index of the layer that wrote the second input tensor"),
+            # The window, and where the input lies.
+            ("kernel_rows", 7, "rows of the kernel or window, 1 to 64; with a second input 2, a row of each"),
+            ("row_step", 7, "image rows from one kernel row to the next: the dilation; 0 with a second input"),
+            ("flag_step", 14, "row flags from one kernel row to the next, modulo 2**14"),
+            ("mask_step", 20, "MASKS words from one kernel row to the next, modulo 2**20"),
+            ("code_step", 20, "CODES words from one kernel row to the next, modulo 2**20"),
             ("in_height", 12, "rows of the input tensor"),
             ("in_row", 20, "elements of an input row without alignment: width x padded channels"),
-            ("kernel_row", 20, "elements of a kernel row: kernel width x padded channels"),
             ("in_pitch", 16, "activation words from one input row to the next"),
-            ("in_codes", 16, "CODES word of the input tensor"),
-            ("in_masks", 16, "MASKS word of the input tensor"),
-            ("in_events", 16, "EVENTS block (32 elements) of the input tensor"),
-            ("in_rows", 12, "row flag of the input tensor's first row"),
+            ("in_codes", 20, "CODES word of the input tensor"),
+            ("in_masks", 20, "MASKS word of the input tensor"),
+            ("in_events", 18, "EVENTS block (32 elements) of the input tensor"),
+            ("in_rows", 14, "row flag of the input tensor's first row"),
             ("in_words", 12, "activation words of an input pixel"),
+            ("in_channels", 12, "INPUT: channels of a pixel as the link carries them; depthwise: of the input"),
+            ("segments", 12, "parts of a kernel row that are walked apart: 1, or the kernel's columns"),
+            ("segment", 20, "elements of a segment (depthwise: of the first pass)"),
+            ("segment_step", 20, "elements from one segment to the next: dilation x padded channels"),
             ("stride_rows", 6, "rows between neighbouring receptive fields"),
-            ("stride", 16, "elements between neighbouring receptive fields: stride x padded channels"),
-            ("pad_rows", 6, "rows above the image"),
+            ("stride", 18, "elements between neighbouring receptive fields: stride x padded channels"),
+            ("pad_rows", 7, "rows above the image"),
             ("pad", 20, "elements left of the image: columns x padded channels"),
-            ("out_height", 12, "rows of the output tensor"),
-            ("out_width", 12, "columns of the output tensor"),
-            ("out_words", 12, "activation words of an output pixel"),
-            ("out_valid", 5, "channels in an output pixel's last activation word, 1 to drain"),
+            ("repeat_rows", 5, "output rows less 1 that share a receptive field (RESIZE)"),
+            ("repeat", 5, "output columns less 1 that share a receptive field (RESIZE)"),
+            # The passes of a MAC layer.
             ("groups", 10, "passes of the array over an output pixel: ceil(channels / lanes)"),
             ("group_words", 7, "activation words drained from a full pass"),
             ("last_words", 7, "activation words drained from the last pass"),
             ("last_lanes", 7, "lanes with a channel in the last pass"),
-            ("weights", 16, "WEIGHTS row of the layer's first weight"),
-            ("kernel", 16, "WEIGHTS rows of one pass: kernel rows x kernel_row"),
-            ("params", 16, "PARAMS row of the first channels"),
-            ("table", 12, "TABLES block (64 rows) of the first channels"),
-            ("state", 16, "STATE word of the first output"),
-            ("out_codes", 16, "CODES word of the output tensor"),
+            ("multiplier", 4, "depthwise: output channels of an input channel, 1 to 8"),
+            ("group_channels", 7, "depthwise: lanes / multiplier, rounded down"),
+            ("group_rest", 3, "depthwise: lanes modulo multiplier"),
+            ("weights", 20, "WEIGHTS row of the layer's first weight"),
+            ("kernel", 20, "WEIGHTS rows of one pass; 0 if all passes share them"),
+            ("kernel_row", 20, "WEIGHTS rows of a kernel row; 0 if all rows share them"),
+            ("segment_weights", 12, "WEIGHTS rows from one segment to the next"),
+            ("params", 14, "PARAMS row of the first channels"),
+            ("border_rows", 14, "PARAMS rows to go on for each kernel row outside the image"),
+            ("border_columns", 12, "PARAMS rows to go on for each segment outside the image"),
+            ("table", 10, "TABLES block (64 rows) of the first channels"),
+            ("state", 20, "STATE word of the first output"),
+            # The second input.
+            ("second_codes", 20, "CONCAT: CODES word of the second input tensor"),
+            ("second_pitch", 16, "CONCAT: activation words from one row of it to the next"),
+            ("second_words", 12, "CONCAT: activation words of a pixel of it"),
+            ("in_valid", 3, "CONCAT: channels in an input pixel's last activation word, 1 to drain"),
+            ("second_valid", 3, "CONCAT: the same of the second input"),
+            ("in_zero_point", -8, "ADD: zero point of the input tensor"),
+            ("second_zero_point", -8, "ADD: zero point of the second one"),
+            ("in_multiplier", 31, "ADD: Q31 multiplier of the input"),
+            ("second_multiplier", 31, "ADD: Q31 multiplier of the second input"),
+            ("in_shift", 4, "ADD: right shift of the input, 0 to 15"),
+            ("second_shift", 4, "ADD: right shift of the second input, 0 to 15"),
+            # The output.
+            ("out_height", 12, "rows of the output tensor"),
+            ("out_width", 12, "columns of the output tensor"),
+            ("out_words", 12, "activation words of an output pixel"),
+            ("out_valid", 3, "channels in an output pixel's last activation word, 1 to drain"),
+            ("out_codes", 20, "CODES word of the output tensor"),
             ("out_pitch", 16, "activation words from one output row to the next"),
-            ("out_masks", 16, "MASKS word of the output tensor"),
-            ("out_events_base", 16, "EVENTS word of the output tensor"),
-            ("out_rows", 12, "row flag of the output tensor's first row"),
+            ("out_masks", 20, "MASKS word of the output tensor"),
+            ("out_events_base", 20, "EVENTS word of the output tensor"),
+            ("out_rows", 14, "row flag of the output tensor's first row"),
             ("threshold", 8, "codes by which a value may differ from the last one sent, unsent"),
             ("out_zero_point", -8, "zero point of the output tensor"),
             ("act_min", -8, "smallest code that the requantiser gives (fused activation)"),
             ("act_max", -8, "largest code that the requantiser gives"),
             ("requant_zero_point", -8, "zero point that the requantiser adds (before a table)"),
-            ("in_channels", 12, "INPUT: channels of a pixel as the link carries them"),
             ("macs_dense", 32, "multiplications of a dense pass over taps inside the image"),
         ]
     )
 }
-"""Fields by name, in packing order."""
+"""Fields by name."""
 
 FIELD_WORDS = 1 + max(f.word for f in LAYER_FIELDS.values())
 """32-bit words of a descriptor that are in use."""

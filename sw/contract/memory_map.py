@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from .array import ACC_BITS, COUNTER_WORDS, LAYER_WORDS, MAX_LAYERS, ArrayConfig
+from .array import ACC_BITS, COUNTER_WORDS, LAYER_WORDS, ArrayConfig
 
 
 class Memory(IntEnum):
@@ -46,7 +46,7 @@ MAX_LEFT_SHIFT = 7
 MAGIC = 0x53544C46
 """First word of the info memory: "STLF"."""
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Version of the packets, the memory map and the layer descriptor together."""
 
 INFO_FIELDS = (
@@ -55,6 +55,7 @@ INFO_FIELDS = (
     "banks",
     "lanes",
     "drain",
+    "layers",
     "codes_words",
     "events_words",
     "state_words",
@@ -93,13 +94,13 @@ def columns(memory: Memory, config: ArrayConfig) -> int:
 def rows(memory: Memory, config: ArrayConfig) -> int:
     """Words of a memory."""
     return {
-        Memory.LAYERS: LAYER_WORDS * MAX_LAYERS,
+        Memory.LAYERS: LAYER_WORDS * config.layers,
         Memory.WEIGHTS: config.weights_words,
         Memory.PARAMS: config.params_words,
         Memory.TABLES: config.tables_words,
         Memory.STATE: config.state_words,
         Memory.CODES: config.codes_words,
-        Memory.COUNTERS: COUNTER_WORDS * MAX_LAYERS,
+        Memory.COUNTERS: COUNTER_WORDS * config.layers,
         Memory.INFO: len(INFO_FIELDS),
     }[memory]
 

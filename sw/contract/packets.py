@@ -26,8 +26,8 @@ class Packet(IntEnum):
 
     HELLO: no payload. Takes the sequence number as the first of a session; a frame begun is dropped, and
         the next has to be a key frame.
-    WRITE: memory(1) column(1) row(2), then 32-bit words for that row, the next, ...
-    READ: memory(1) column(1) row(2) count(2). The response carries ``count`` 32-bit words
+    WRITE: memory(1) column(1) row(4), then 32-bit words for that row, the next, ...
+    READ: memory(1) column(1) row(4) count(2). The response carries ``count`` 32-bit words
         after its status, at most 255.
     BEGIN: flags(1), bit 0 the key flag. Begins a frame; a frame begun and not run is dropped,
         after which only a key frame may begin.

@@ -19,7 +19,7 @@ from .transport import Transport
 ATTEMPTS = 8
 """Times that a request is sent before the link counts as broken."""
 
-WRITE_WORDS = (PACKET_BYTES - 4) // 4
+WRITE_WORDS = (PACKET_BYTES - 6) // 4
 """32-bit words that fit into a WRITE."""
 
 
@@ -179,7 +179,7 @@ class Device:
             first = row + start
             self._request(
                 Packet.WRITE,
-                bytes([memory, column]) + first.to_bytes(2, "little") + part.tobytes(),
+                bytes([memory, column]) + first.to_bytes(4, "little") + part.tobytes(),
                 f"WRITE of {memory.name} (column {column}, rows {first} to {first + len(part) - 1})",
             )
 
@@ -190,7 +190,7 @@ class Device:
             length = min(READ_WORDS, row + count - first)
             answer = self._request(
                 Packet.READ,
-                bytes([memory, column]) + first.to_bytes(2, "little") + length.to_bytes(2, "little"),
+                bytes([memory, column]) + first.to_bytes(4, "little") + length.to_bytes(2, "little"),
                 f"READ of {memory.name} (column {column}, rows {first} to {first + length - 1})",
                 4 * length,
             )

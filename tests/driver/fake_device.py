@@ -137,11 +137,11 @@ class FakeDevice:
         match kind:
             case Packet.HELLO if not payload:
                 return Status.OK, b""
-            case Packet.WRITE if len(payload) >= 4 and len(payload) % 4 == 0:
-                words = np.frombuffer(payload, "<u4", offset=4)
-                return self._access(WRITABLE, *struct.unpack_from("<BBH", payload), len(words), words)
-            case Packet.READ if len(payload) == 6 and payload[5] == 0 and payload[4] <= READ_WORDS:
-                return self._access(READABLE, *struct.unpack("<BBHH", payload))
+            case Packet.WRITE if len(payload) >= 6 and len(payload) % 4 == 2:
+                words = np.frombuffer(payload, "<u4", offset=6)
+                return self._access(WRITABLE, *struct.unpack_from("<BBI", payload), len(words), words)
+            case Packet.READ if len(payload) == 8 and payload[7] == 0 and payload[6] <= READ_WORDS:
+                return self._access(READABLE, *struct.unpack("<BBIH", payload))
             case Packet.BEGIN if len(payload) == 1:
                 return self._begin(bool(payload[0] & 1)), b""
             case Packet.INPUT:
