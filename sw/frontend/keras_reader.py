@@ -17,6 +17,7 @@ from .quiet import load_tensorflow, quiet
 from .results import renamed
 from .shapes import shape_text
 from .tflite_reader import read_tflite
+from .upsampling import with_resizing
 
 H5_SUFFIXES = frozenset({".h5", ".hdf5"})
 
@@ -55,7 +56,7 @@ def from_keras(
     image = tf.keras.Input(shape, batch_size=1, name="input")
     try:
         with quiet():
-            fixed = tf.keras.Model(image, model(image), name=model.name)
+            fixed = tf.keras.Model(image, with_resizing(model)(image), name=model.name)
     except Exception as error:  # whatever the model's own code raises
         raise StillframeError(
             f"model {name}: expected it to take an input of 1 x {shape_text(shape)}, "
