@@ -120,6 +120,22 @@ def test_a_network_in_a_network(keras: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_keras(path)(FRAMES), outer(FRAMES))
 
 
+def test_a_sequential_network_whose_first_layer_has_the_input_shape(keras: Any, tmp_path: Path) -> None:
+    """So the Keras of TensorFlow 1 wrote it: there is no layer for the input."""
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(4, 3, name="first")])
+    path = aged(model, tmp_path / "first.h5", like_keras_2)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs[ATTRIBUTE])
+        entry, first = config["config"]["layers"]
+        first["config"]["batch_input_shape"] = entry["config"]["batch_input_shape"]
+        config["config"]["layers"] = [first]
+        file.attrs[ATTRIBUTE] = json.dumps(config)
+    loaded = load_keras(path)
+    assert loaded.inputs[0].shape == (None, *SHAPE)
+    np.testing.assert_array_equal(loaded(FRAMES), model(FRAMES))
+
+
 def test_mixed_precision_becomes_float32(keras: Any, tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input(SHAPE), keras.layers.Conv2D(4, 3)])
 
