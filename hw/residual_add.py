@@ -17,7 +17,7 @@ FRACTION = 11
 
 
 class RescaleLane(wiring.Component):
-    """Rescales a code: with P = (code - zero_point) * multiplier::
+    """Rescales a code: with P = (code - zero_point) * multiplier, or its negative if ``negate``::
 
         h = (P + 2**10) >> 11            scaled = round_half_away(h / 2**shift)
 
@@ -26,7 +26,8 @@ class RescaleLane(wiring.Component):
     all taken together.
 
     Attributes:
-        code, zero_point: int8. multiplier: Q31. shift: 0 to 15.
+        code, zero_point: int8. multiplier: Q31. shift: 0 to 15. negate: TFLite subtracts by a negative
+            multiplier, which rounds halves the other way.
         scaled: signed, within 2**28.
     """
 
@@ -34,6 +35,7 @@ class RescaleLane(wiring.Component):
 
     code: Signal
     zero_point: Signal
+    negate: Signal
     multiplier: Signal
     shift: Signal
     scaled: Signal
@@ -43,6 +45,7 @@ class RescaleLane(wiring.Component):
             {
                 "code": In(signed(8)),
                 "zero_point": In(signed(8)),
+                "negate": In(1),
                 "multiplier": In(31),
                 "shift": In(4),
                 "scaled": Out(signed(SUM_BITS)),
@@ -59,7 +62,8 @@ class RescaleLane(wiring.Component):
                 value = delayed
             return delayed
 
-        centred = register("centred", self.code - self.zero_point)
+        difference = self.code - self.zero_point
+        centred = register("centred", Mux(self.negate, self.zero_point - self.code, difference))
         multiplier = register("multiplier", self.multiplier)
         low = register("low", centred * multiplier[:17])
         high = register("high", centred * multiplier[17:])
@@ -125,10 +129,10 @@ class ResidualAdd(wiring.Component):
             m.d.comb += [
                 lane.code.eq(self.i.word.codes[d]),
                 lane.zero_point.eq(Mux(second, layer.second_zero_point, layer.in_zero_point)),
+                lane.negate.eq(second & layer.subtract),
                 lane.multiplier.eq(Mux(second, layer.second_multiplier, layer.in_multiplier)),
                 lane.shift.eq(Mux(second, layer.second_shift, layer.in_shift)),
             ]
-            addend = Mux(layer.subtract, -lane.scaled, lane.scaled)
             with m.If(valid[-1]):
-                m.d.sync += self.o.z[d].eq(Mux(word.second, self.o.z[d] + addend, lane.scaled))
+                m.d.sync += self.o.z[d].eq(Mux(word.second, self.o.z[d], 0) + lane.scaled)
         return m

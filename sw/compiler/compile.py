@@ -42,7 +42,7 @@ def compile_graph(
     """
     check_mode(mode)
     by_graph_tensor = thresholds_for(graph, threshold)
-    network = Network(graph, tuple(lower(graph)), config)
+    network = Network(graph, lower(graph), config)
     for violation in violations(network):
         raise violation
     modes = modes_for(network, mode, profile)
@@ -50,7 +50,7 @@ def compile_graph(
     if placement.shortages:
         raise too_large(network, mode, profile, placement)
 
-    thresholds = [by_graph_tensor[tensor] for tensor in network.graph_tensors]
+    thresholds = [by_graph_tensor.get(tensor, 0) for tensor in network.graph_tensors]
     skip_still = mode not in ("direct", "dense")
     layers = tuple(
         _layer(network, modes, layer_fields(network, modes, placement, thresholds, skip_still, layer), layer)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stillframe.contract import Op
-from stillframe.contract.array import MASK_BITS, TABLE_ROWS
+from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, TABLE_ROWS
+from stillframe.contract.layer import LAYER_FIELDS
+from stillframe.frontend.graph import Add
 
-from .layout import TensorLayout
-from .lowering import Step
 from .memory import Placement
 from .network import Modes, Network
+from .product import Product
 
 
 def layer_fields(
@@ -38,26 +39,25 @@ def layer_fields(
     if layer == 0:
         return fields | {"in_channels": network.layouts[0].channels}
 
-    step, source = network.step(layer), network.source(layer)
+    step = network.step(layer)
     fields |= {
         "op": int(step.op),
         "use_state": int(network.uses_state(layer, modes)),
         "skip_still": int(skip_still),
         "groups": 1,
-    } | _window_fields(network, placement, step, source)
+    } | _window_fields(network, placement, layer)
     if step.table is not None:
         fields |= {
             "use_table": 1,
             "table_shared": int(len(step.table) == 1),
             "table": placement.start["TABLES"][layer] // TABLE_ROWS,
         }
-    if step.conv is not None:
-        fields |= _mac_fields(network, placement, layer) | {
-            "act_min": step.conv.act_min,
-            "act_max": step.conv.act_max,
-            "round_once": int(step.conv.real_multiplier is not None),
-            "requant_zero_point": network.graph.tensors[step.conv.output].zero_point,
-        }
+    if len(step.inputs) == 2:
+        fields |= _second_input_fields(network, placement, layer)
+    if step.product is not None:
+        fields |= _mac_fields(network, placement, layer, step.product)
+    if step.add is not None:
+        fields |= _add_fields(network, placement, layer, step.add)
     return fields
 
 
@@ -72,7 +72,7 @@ def _output_fields(
         "out_height": layout.height,
         "out_width": layout.width,
         "out_words": layout.words,
-        "out_valid": layout.channels - (layout.words - 1) * layout.drain,
+        "out_valid": layout.last_channels,
         "out_codes": start["CODES"][layer],
         "out_pitch": layout.pitch,
         "out_masks": start["MASKS"][layer],
@@ -83,10 +83,11 @@ def _output_fields(
     }
 
 
-def _window_fields(network: Network, placement: Placement, step: Step, source: int) -> dict[str, int]:
+def _window_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
     """Where the input tensor lies and how the window moves over it; across a row in padded elements."""
-    layout: TensorLayout = network.layouts[source]
-    start, pixel = placement.start, layout.padded_channels
+    step, source = network.step(layer), network.source(layer)
+    layout, start = network.layouts[source], placement.start
+    pixel, segments, rows = layout.padded_channels, network.segments(layer), step.dilation[0]
     return {
         "in_layer": source,
         "in_height": layout.height,
@@ -97,28 +98,101 @@ def _window_fields(network: Network, placement: Placement, step: Step, source: i
         "in_masks": start["MASKS"][source],
         "in_events": start["EVENTS"][source] * layout.drain // MASK_BITS,
         "in_rows": start["ROWS"][source],
+        "in_channels": layout.channels,
         "kernel_rows": step.window[0],
-        "kernel_row": step.window[1] * pixel,
+        "row_step": rows,
+        "flag_step": rows,
+        "mask_step": rows * layout.pitch * layout.drain // MASK_BITS,
+        "code_step": rows * layout.pitch,
+        "segments": segments,
+        "segment": pixel * (step.window[1] if segments == 1 else 1),
+        "segment_step": pixel * step.dilation[1],
         "stride_rows": step.strides[0],
         "stride": step.strides[1] * pixel,
         "pad_rows": step.padding[0][0],
         "pad": step.padding[1][0] * pixel,
+        "repeat_rows": step.repeat[0] - 1,
+        "repeat": step.repeat[1] - 1,
     }
 
 
-def _mac_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
-    """Passes of the array, and where weights, parameters and state lie."""
-    config, step = network.config, network.step(layer)
-    source, target = network.layouts[network.source(layer)], network.layouts[layer]
-    groups, start = network.groups(layer), placement.start
-    last_lanes = target.channels - (groups - 1) * config.total_lanes
+def _second_input_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
+    """The second tensor: its rows count as the window's second row, its steps lead from the first one to it."""
+    first, second = network.sources(layer)
+    start, layout = placement.start, network.layouts[second]
+
+    def distance(memory: str, bits: int) -> int:
+        return (start[memory][second] - start[memory][first]) % (1 << bits)
+
     return {
+        "two_inputs": 1,
+        "second_layer": second,
+        "kernel_rows": 2,
+        "row_step": 0,
+        "flag_step": distance("ROWS", LAYER_FIELDS["flag_step"].width),
+        "mask_step": distance("MASKS", ADDRESS_BITS),
+        "code_step": distance("CODES", ADDRESS_BITS),
+        "second_codes": start["CODES"][second],
+        "second_pitch": layout.pitch,
+        "second_words": layout.words,
+        "in_valid": network.layouts[first].last_channels,
+        "second_valid": layout.last_channels,
+    }
+
+
+def _mac_fields(network: Network, placement: Placement, layer: int, product: Product) -> dict[str, int]:
+    """Passes of the array, requantisation, and where weights, parameters and state lie."""
+    config, start = network.config, placement.start
+    source, target = network.layouts[network.source(layer)], network.layouts[layer]
+    groups, lanes, multiplier = network.groups(layer), config.total_lanes, product.depth_multiplier
+    last_lanes = target.channels - (groups - 1) * lanes
+    fields = {
         "groups": groups,
-        "group_words": config.total_lanes // config.drain,
+        "group_words": lanes // config.drain,
         "last_words": -(-last_lanes // config.drain),
         "last_lanes": last_lanes,
         "weights": start["WEIGHTS"][layer],
-        "kernel": step.window[0] * step.window[1] * source.padded_channels,
         "params": start["PARAMS"][layer],
+        "border_rows": product.borders[1] * target.words if product.borders[0] > 1 else 0,
+        "border_columns": target.words if product.borders[1] > 1 else 0,
         "state": start["STATE"][layer],
+        "act_min": product.act_min,
+        "act_max": product.act_max,
+        "round_once": int(product.round_once),
+        "requant_zero_point": product.zero_point,
+    }
+    if product.weights is not None:
+        pixel = 1 if product.depthwise else source.padded_channels
+        columns = network.step(layer).window[1]
+        fields |= {
+            "kernel": network.weight_rows(layer),
+            "kernel_row": columns * pixel,
+            "segment_weights": pixel,
+        }
+    if product.depthwise:
+        fields |= {
+            "depthwise": 1,
+            "multiplier": multiplier,
+            "segment": -(-min(lanes, target.channels) // multiplier),
+            "group_channels": lanes // multiplier,
+            "group_rest": lanes % multiplier,
+        }
+    return fields
+
+
+def _add_fields(network: Network, placement: Placement, layer: int, add: Add) -> dict[str, int]:
+    """The operands' scales and the sum's requantisation."""
+    first, second = network.sources(layer)
+    return {
+        "subtract": int(add.subtract),
+        "in_zero_point": network.tensors[first].zero_point,
+        "second_zero_point": network.tensors[second].zero_point,
+        "in_multiplier": add.first[0],
+        "second_multiplier": add.second[0],
+        "in_shift": -add.first[1],
+        "second_shift": -add.second[1],
+        "params": placement.start["PARAMS"][layer],
+        "act_min": add.act_min,
+        "act_max": add.act_max,
+        "requant_zero_point": network.graph.tensors[add.output].zero_point,
     }

@@ -74,7 +74,7 @@ def examine(
     """
     check_mode(mode)
     try:
-        network = Network(graph, tuple(lower(graph)), config)
+        network = Network(graph, lower(graph), config)
     except StillframeError as error:
         return Fit((), (), (error,))
     problems = list(violations(network))

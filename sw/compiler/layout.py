@@ -10,8 +10,10 @@ import numpy.typing as npt
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import MASK_BITS, TABLE_ROWS
 from stillframe.contract.memory_map import Param
-from stillframe.frontend.graph import Conv, Int8
+from stillframe.frontend.graph import Int8
 from stillframe.frontend.shapes import map_shape
+
+from .product import Product
 
 Words = npt.NDArray[np.uint32]
 
@@ -46,6 +48,11 @@ class TensorLayout:
         return self.words * self.drain
 
     @property
+    def last_channels(self) -> int:
+        """Channels in a pixel's last activation word."""
+        return self.channels - (self.words - 1) * self.drain
+
+    @property
     def pitch(self) -> int:
         aligned = MASK_BITS // self.drain
         return -(-self.width * self.words // aligned) * aligned
@@ -66,28 +73,41 @@ def passes(channels: int, config: ArrayConfig) -> int:
     return -(-channels // config.total_lanes)
 
 
-def pack_weights(conv: Conv, config: ArrayConfig) -> Words:
-    """WEIGHTS rows of a convolution, uint32 (rows, columns), four lanes a column."""
+def pack_weights(product: Product, config: ArrayConfig) -> Words:
+    """WEIGHTS rows of a MAC layer, uint32 (rows, columns), four lanes a column."""
     lanes = config.total_lanes
-    rows, columns, inputs, outputs = conv.weights.shape
-    padded = TensorLayout(1, 1, inputs, config.drain).padded_channels
-    groups = passes(outputs, config)
-    weights = np.zeros((rows, columns, padded, groups * lanes), np.int8)
-    weights[:, :, :inputs, :outputs] = conv.weights
-    by_pass = weights.reshape(-1, groups, lanes).transpose(1, 0, 2).reshape(-1, lanes)
+    groups = passes(product.bias.shape[1], config)
+    if product.weights is None:
+        by_pass = np.ones((1, lanes), np.int8)
+    else:
+        rows, columns, inputs, outputs = product.weights.shape
+        if product.depthwise:
+            inputs, outputs, pixel = 1, inputs * outputs, 1
+        else:
+            pixel = TensorLayout(1, 1, inputs, config.drain).padded_channels
+        weights = np.zeros((rows, columns, pixel, groups * lanes), np.int8)
+        weights[:, :, :inputs, :outputs] = product.weights.reshape(rows, columns, inputs, outputs)
+        by_pass = weights.reshape(-1, groups, lanes).transpose(1, 0, 2).reshape(-1, lanes)
     return np.ascontiguousarray(by_pass).view("<u4").astype(np.uint32)
 
 
-def pack_params(conv: Conv, config: ArrayConfig) -> Words:
-    """PARAMS rows of a convolution, uint32 (rows, 3 x drain); elements without a channel hold 0."""
-    channels, drain = conv.weights.shape[3], config.drain
+def pack_params(product: Product, config: ArrayConfig) -> Words:
+    """PARAMS rows of a MAC layer, uint32 (borders x rows, 3 x drain); elements without a channel hold 0."""
+    (borders, channels), drain = product.bias.shape, config.drain
     words = -(-channels // drain)
-    shift = conv.shift.astype(np.int64)
-    params = np.zeros((words * drain, len(Param)), np.int64)
-    params[:channels, Param.BIAS] = conv.bias
-    params[:channels, Param.MULTIPLIER] = conv.multiplier
-    params[:channels, Param.SHIFT] = np.maximum(-shift, 0) | np.maximum(shift, 0) << 8
-    return (params & 0xFFFFFFFF).astype(np.uint32).reshape(words, drain * len(Param))
+    params = np.zeros((borders, words * drain, len(Param)), np.int64)
+    params[:, :channels, Param.BIAS] = product.bias
+    params[:, :channels, Param.MULTIPLIER] = product.multiplier
+    params[:, :channels, Param.SHIFT] = np.maximum(-product.shift, 0) | np.maximum(product.shift, 0) << 8
+    return (params & 0xFFFFFFFF).astype(np.uint32).reshape(borders * words, drain * len(Param))
+
+
+def pack_sum_params(result: tuple[int, int], words: int, config: ArrayConfig) -> Words:
+    """PARAMS rows of an ADD layer: one (multiplier, shift) for all channels."""
+    channels = (1, words * config.drain)
+    multiplier, shift = (np.full(channels, value, np.int64) for value in result)
+    bias = np.zeros(channels, np.int64)
+    return pack_params(Product(None, True, bias, multiplier, shift, False, 0, -128, 127), config)
 
 
 def table_blocks(table: Int8 | None, channels: int, config: ArrayConfig) -> int:

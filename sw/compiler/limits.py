@@ -33,8 +33,11 @@ def violations(network: Network) -> Iterator[StillframeError]:
                 f"got {step.window[0]}",
                 "pool or stride before this layer, or take fewer pixels",
             )
-        if step.conv is not None:
-            try:
-                bounds.check(step.conv, network.graph.tensors[step.input].zero_point)
-            except StillframeError as error:
-                yield error
+        try:
+            if step.product is not None:
+                taps = step.window[0] * step.window[1]
+                bounds.check(step.name, step.product, taps, network.lowered.tensors[step.inputs[0]].zero_point)
+            if step.add is not None:
+                bounds.check_add(step.add)
+        except StillframeError as error:
+            yield error

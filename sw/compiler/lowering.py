@@ -1,21 +1,43 @@
 """From graph nodes to device layers: which node becomes what, and which nodes share a layer.
 
-A new operator registers how it is lowered with :func:`lowering` (it becomes a layer) or :func:`activation`
-(it becomes a table, fused into the layer before it where it can be).
+A new operator registers how it is lowered with :func:`lowering`; an elementwise one has a table
+(:mod:`.activations`) and joins the layer before it where it can. A PAD in front of what sees nothing outside
+the image anyway only moves that layer's window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from stillframe.contract import Op, StillframeError
-from stillframe.frontend.graph import Conv, Graph, Int8, MaxPool, Node, PRelu, Relu
+from stillframe.frontend.graph import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    DepthwiseConv,
+    Elementwise,
+    Graph,
+    Int8,
+    MaxPool,
+    Mean,
+    Node,
+    Pad,
+    Padding,
+    Pair,
+    Resize,
+    Tensor,
+)
+from stillframe.frontend.shapes import map_shape
 
-from .tables import chain, clamp_table, prelu_table, relu_table
+from . import product
+from .activations import table_of
+from .product import Product
+from .tables import chain, clamp_table
+
+NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
@@ -26,145 +48,261 @@ class Step:
         name: Name of the node that it does (the first one, where an activation is fused).
         operators: Operators of the model, for example ``CONV_2D + PRELU``.
         op: What the device does.
-        input, output: Indices into ``Graph.tensors``.
+        inputs: Indices into ``Lowered.tensors``: one, or the two of an ADD or CONCAT.
+        output: Index into ``Lowered.tensors``.
         window: Rows and columns of the kernel or pooling window.
         strides: (vertical, horizontal).
         padding: ((top, bottom), (left, right)).
-        conv: The node with weights and requantisation, of a MAC layer.
+        dilation: (vertical, horizontal).
+        repeat: Output rows and columns that share a window.
+        product: Weights and requantisation, of a MAC layer.
+        add: The node with the operands' scales, of an ADD layer.
         table: int8 (channels or 1, 256): the activation, if any.
     """
 
     name: str
     operators: str
     op: Op
-    input: int
+    inputs: tuple[int, ...]
     output: int
-    window: tuple[int, int]
-    strides: tuple[int, int]
-    padding: tuple[tuple[int, int], tuple[int, int]]
-    conv: Conv | None = None
+    window: Pair = (1, 1)
+    strides: Pair = (1, 1)
+    padding: Padding = NO_PADDING
+    dilation: Pair = (1, 1)
+    repeat: Pair = (1, 1)
+    product: Product | None = None
+    add: Add | None = None
     table: Int8 | None = None
 
+    @property
+    def takes_table_by_channel(self) -> bool:
+        """Whether the words that leave the layer tell the table which channels they hold."""
+        return self.op is not Op.CONCAT and (self.product is None or self.product.borders == (1, 1))
 
-NO_PADDING = ((0, 0), (0, 0))
 
-_lowerings: dict[type[Node], Callable[[Graph, Any], Step]] = {}
-_activations: dict[type[Node], Callable[[Graph, Any], Int8]] = {}
+@dataclass(frozen=True)
+class Lowered:
+    """Device layers in execution order, and the tensors that they read and write.
+
+    Attributes:
+        steps: The layers.
+        tensors: ``Graph.tensors``, and behind them those between the layers of one node.
+    """
+
+    steps: tuple[Step, ...]
+    tensors: tuple[Tensor, ...]
 
 
-def lowering(kind: type[Node]) -> Callable[[Callable[[Graph, Any], Step]], Callable[[Graph, Any], Step]]:
-    """Register what makes a layer out of a node of class ``kind``."""
+@dataclass
+class _Lowering:
+    """Steps and tensors so far."""
 
-    def register(function: Callable[[Graph, Any], Step]) -> Callable[[Graph, Any], Step]:
-        _lowerings[kind] = function
+    graph: Graph
+    tensors: list[Tensor]
+    readers: dict[int, list[Node]]
+    kept: set[int]
+    pads: dict[int, Pad]
+    steps: list[Step] = field(default_factory=list)
+
+    def unpadded(self, tensor: int) -> tuple[int, Padding]:
+        """The tensor that PADs make ``tensor`` of, and what they add to it."""
+        (top, bottom), (left, right) = NO_PADDING
+        while tensor in self.pads:
+            node = self.pads[tensor]
+            (above, below), (before, after) = node.padding
+            top, bottom, left, right = top + above, bottom + below, left + before, right + after
+            tensor = node.inputs[0]
+        return tensor, ((top, bottom), (left, right))
+
+    def sees_through(self, node: Node) -> bool:
+        """Whether a node gives the same if the zero points that a PAD adds are left out of its window."""
+        zero_point = self.graph.tensors[node.inputs[0]].zero_point
+        match node:
+            case Conv() | DepthwiseConv() | Mean() | Pad():
+                return True
+            case AveragePool():  # TFLite counts what a PAD added, but not its own padding
+                return node.padding == NO_PADDING
+            case MaxPool():
+                return node.padding == NO_PADDING and zero_point == -128
+        return False
+
+    def window_input(self, node: Node) -> tuple[int, Padding]:
+        """The device tensor that a node's window moves over, and the padding that PADs add to the window's."""
+        if self.sees_through(node):
+            return self.unpadded(node.inputs[0])
+        return node.inputs[0], NO_PADDING
+
+
+def _together(first: Padding, second: Padding) -> Padding:
+    """Both paddings, one around the other."""
+    (a, b), (c, d) = first
+    (e, f), (g, h) = second
+    return (a + e, b + f), (c + g, d + h)
+
+
+_lowerings: dict[type[Node], Callable[[_Lowering, Any], None]] = {}
+
+
+def lowering(*kinds: type[Node]) -> Callable[[Callable[[_Lowering, Any], None]], Callable[..., None]]:
+    """Register what makes layers out of a node of one of the classes."""
+
+    def register(function: Callable[[_Lowering, Any], None]) -> Callable[..., None]:
+        _lowerings.update(dict.fromkeys(kinds, function))
         return function
 
     return register
 
 
-def activation(kind: type[Node]) -> Callable[[Callable[[Graph, Any], Int8]], Callable[[Graph, Any], Int8]]:
-    """Register what makes a table out of a node of class ``kind`` that works on each element alone."""
+@lowering(Conv, DepthwiseConv)
+def _lower_convolution(into: _Lowering, node: Conv | DepthwiseConv) -> None:
+    source, padding = into.window_input(node)
+    into.steps.append(
+        Step(
+            name=node.name,
+            operators=node.op,
+            op=Op.MAC,
+            inputs=(source,),
+            output=node.output,
+            window=(node.weights.shape[0], node.weights.shape[1]),
+            strides=node.strides,
+            padding=_together(padding, node.padding),
+            dilation=node.dilation,
+            product=product.convolution(into.graph, node),
+        )
+    )
 
-    def register(function: Callable[[Graph, Any], Int8]) -> Callable[[Graph, Any], Int8]:
-        _activations[kind] = function
-        return function
 
-    return register
+@lowering(AveragePool)
+def _lower_average_pool(into: _Lowering, node: AveragePool) -> None:
+    source, padding = into.window_input(node)
+    into.steps.append(
+        Step(
+            name=node.name,
+            operators=node.op,
+            op=Op.MAC,
+            inputs=(source,),
+            output=node.output,
+            window=node.window,
+            strides=node.strides,
+            padding=_together(padding, node.padding),
+            product=product.average_pool(into.graph, node, node.padding),
+        )
+    )
 
 
-@lowering(Conv)
-def _lower_conv(graph: Graph, node: Conv) -> Step:
-    return Step(
-        name=node.name,
-        operators=node.op,
-        op=Op.MAC,
-        input=node.inputs[0],
-        output=node.output,
-        window=(node.weights.shape[0], node.weights.shape[1]),
-        strides=node.strides,
-        padding=node.padding,
-        conv=node,
+@lowering(Mean)
+def _lower_mean(into: _Lowering, node: Mean) -> None:
+    source, padding = into.window_input(node)
+    height, width, _ = map_shape(into.graph.tensors[node.inputs[0]].shape)
+    into.steps.append(
+        Step(
+            name=node.name,
+            operators=node.op,
+            op=Op.MAC,
+            inputs=(source,),
+            output=node.output,
+            window=(height, width),
+            padding=padding,
+            product=product.mean(into.graph, node),
+        )
     )
 
 
 @lowering(MaxPool)
-def _lower_max_pool(graph: Graph, node: MaxPool) -> Step:
+def _lower_max_pool(into: _Lowering, node: MaxPool) -> None:
+    source, padding = into.window_input(node)
     clamps = (node.act_min, node.act_max) != (-128, 127)
-    return Step(
-        name=node.name,
-        operators=node.op,
-        op=Op.POOL,
-        input=node.inputs[0],
-        output=node.output,
-        window=node.window,
-        strides=node.strides,
-        padding=node.padding,
-        table=clamp_table(node.act_min, node.act_max) if clamps else None,
+    into.steps.append(
+        Step(
+            name=node.name,
+            operators=node.op,
+            op=Op.POOL,
+            inputs=(source,),
+            output=node.output,
+            window=node.window,
+            strides=node.strides,
+            padding=_together(padding, node.padding),
+            table=clamp_table(node.act_min, node.act_max) if clamps else None,
+        )
     )
 
 
-@activation(PRelu)
-def _prelu(graph: Graph, node: PRelu) -> Int8:
-    return prelu_table(node, graph.tensors[node.inputs[0]], graph.tensors[node.output])
+@lowering(Pad)
+def _lower_pad(into: _Lowering, node: Pad) -> None:
+    readers = into.readers.get(node.output, [])
+    if node.output in into.kept or not all(into.sees_through(reader) for reader in readers):
+        source, padding = into.unpadded(node.output)
+        into.steps.append(Step(node.name, node.op, Op.POOL, (source,), node.output, padding=padding))
 
 
-@activation(Relu)
-def _relu(graph: Graph, node: Relu) -> Int8:
-    return relu_table(node, graph.tensors[node.inputs[0]], graph.tensors[node.output])
+@lowering(Resize)
+def _lower_resize(into: _Lowering, node: Resize) -> None:
+    into.steps.append(Step(node.name, node.op, Op.POOL, node.inputs, node.output, repeat=node.factors))
 
 
-def _elementwise(graph: Graph, node: Node, table: Int8) -> Step:
-    """A layer of its own for an activation that has no layer to join: a 1 x 1 window with a table."""
-    return Step(
-        name=node.name,
-        operators=node.op,
-        op=Op.POOL,
-        input=node.inputs[0],
-        output=node.output,
-        window=(1, 1),
-        strides=(1, 1),
-        padding=NO_PADDING,
-        table=table,
-    )
+@lowering(Add)
+def _lower_add(into: _Lowering, node: Add) -> None:
+    into.steps.append(Step(node.name, node.op, Op.ADD, node.inputs, node.output, add=node))
 
 
-def _with_activation(step: Step, node: Node, table: Int8) -> Step:
-    joined = table if step.table is None else chain(step.table, table)
-    return replace(step, operators=f"{step.operators} + {node.op}", output=node.output, table=joined)
+@lowering(Concat)
+def _lower_concat(into: _Lowering, node: Concat) -> None:
+    """Two tensors a layer: of n the first n - 2 layers write tensors that the model does not have."""
+    joined, *others = node.inputs
+    for number, other in enumerate(others, 1):
+        last = number == len(others)
+        output = node.output if last else len(into.tensors)
+        name = node.name if last else f"{node.name} ({number} of {len(others)})"
+        if not last:
+            height, width, channels = map_shape(into.tensors[joined].shape)
+            channels += map_shape(into.tensors[other].shape)[2]
+            whole = into.tensors[node.output]
+            into.tensors.append(Tensor(name, (height, width, channels), whole.scale, whole.zero_point))
+        into.steps.append(Step(name, node.op, Op.CONCAT, (joined, other), output))
+        joined = output
 
 
-def lower(graph: Graph) -> list[Step]:
-    """The device layers that compute ``graph``, in execution order.
+def _lower_elementwise(into: _Lowering, node: Elementwise) -> None:
+    """An activation joins the layer that makes its input if nothing else reads that tensor, else it is one."""
+    (source,) = node.inputs
+    table = table_of(into.graph, node)
+    maker = next((i for i, step in enumerate(into.steps) if step.output == source), None)
+    if maker is not None and len(into.readers[source]) == 1 and source not in into.kept:
+        step = into.steps[maker]
+        if step.takes_table_by_channel or len(table) == 1:
+            joined = table if step.table is None else chain(step.table, table)
+            into.steps[maker] = replace(
+                step, operators=f"{step.operators} + {node.op}", output=node.output, table=joined
+            )
+            return
+    into.steps.append(Step(node.name, node.op, Op.POOL, node.inputs, node.output, table=table))
 
-    An activation joins the layer that makes its input if nothing else reads that tensor and it is no output
-    of the model; otherwise it is a layer of its own.
+
+def lower(graph: Graph) -> Lowered:
+    """The device layers that compute ``graph``.
 
     Raises:
         StillframeError: A node has no lowering.
     """
-    readers: dict[int, int] = {}
+    readers: dict[int, list[Node]] = {}
     for node in graph.nodes:
         for tensor in node.inputs:
-            readers[tensor] = readers.get(tensor, 0) + 1
-    kept = {output.tensor for output in graph.outputs} | {graph.input.tensor}
-
-    steps: list[Step] = []
+            readers.setdefault(tensor, []).append(node)
+    into = _Lowering(
+        graph=graph,
+        tensors=list(graph.tensors),
+        readers=readers,
+        kept={output.tensor for output in graph.outputs} | {graph.input.tensor},
+        pads={node.output: node for node in graph.nodes if isinstance(node, Pad)},
+    )
     for node in graph.nodes:
-        if type(node) in _activations:
-            table = _activations[type(node)](graph, node)
-            if len(np.unique(table, axis=0)) == 1:
-                table = table[:1]
-            source = node.inputs[0]
-            maker = next((i for i, step in enumerate(steps) if step.output == source), None)
-            if maker is not None and readers[source] == 1 and source not in kept:
-                steps[maker] = _with_activation(steps[maker], node, table)
-            else:
-                steps.append(_elementwise(graph, node, table))
+        if isinstance(node, Elementwise):
+            _lower_elementwise(into, node)
         elif type(node) in _lowerings:
-            steps.append(_lowerings[type(node)](graph, node))
+            _lowerings[type(node)](into, node)
         else:
             raise StillframeError(
                 f"layer {node.name!r}: expected an operator that the accelerator executes, got {node.op}",
-                "it executes CONV_2D, FULLY_CONNECTED, MAX_POOL_2D, PRELU and RELU",
+                "take the layer out, or end the model before it with --split",
             )
-    return steps
+    return Lowered(tuple(into.steps), tuple(into.tensors))

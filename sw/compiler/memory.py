@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillframe.contract import ArrayConfig, Op
+from stillframe.contract import ArrayConfig
 from stillframe.contract.array import ACC_BITS, MASK_BITS, TABLE_ROWS
 
 from .layout import table_blocks
@@ -90,12 +90,17 @@ def _shares(network: Network, modes: Modes) -> dict[str, list[int]]:
         "TABLES": [0],
     }
     for layer in network.layers:
-        step, layout, source = network.step(layer), layouts[layer], layouts[network.source(layer)]
-        mac = step.op is Op.MAC
-        kernel = step.window[0] * step.window[1] * source.padded_channels
+        step, layout = network.step(layer), layouts[layer]
+        weights = params = 0
+        if step.product is not None:
+            passes = network.groups(layer) if step.product.weights is not None else 1
+            weights = passes * network.weight_rows(layer)
+            params = step.product.bias.shape[0] * layout.words
+        elif step.add is not None:
+            params = layout.words
         shares["STATE"].append(layout.size if network.uses_state(layer, modes) else 0)
-        shares["WEIGHTS"].append(network.groups(layer) * kernel if mac else 0)
-        shares["PARAMS"].append(layout.words if mac else 0)
+        shares["WEIGHTS"].append(weights)
+        shares["PARAMS"].append(params)
         shares["TABLES"].append(TABLE_ROWS * table_blocks(step.table, layout.channels, config))
     return shares
 

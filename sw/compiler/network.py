@@ -10,7 +10,7 @@ from stillframe.contract import ArrayConfig, Mode, Op
 from stillframe.frontend.graph import Graph, Tensor
 
 from .layout import TensorLayout, passes
-from .lowering import Step
+from .lowering import Lowered, Step
 
 Modes = Sequence[Mode]
 """Mode of each device tensor."""
@@ -22,23 +22,28 @@ class Network:
 
     Attributes:
         graph: The graph that was lowered.
-        steps: Layers 1, 2, ... in execution order.
+        lowered: Layers 1, 2, ... in execution order, and their tensors.
         config: The array.
     """
 
     graph: Graph
-    steps: tuple[Step, ...]
+    lowered: Lowered
     config: ArrayConfig
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Layers 1, 2, ... in execution order."""
+        return self.lowered.steps
 
     @cached_property
     def graph_tensors(self) -> tuple[int, ...]:
-        """Index into ``Graph.tensors`` of each device tensor."""
+        """Index into ``Lowered.tensors``, hence into ``Graph.tensors``, of each device tensor."""
         return (self.graph.input.tensor, *(step.output for step in self.steps))
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """The device tensors."""
-        return tuple(self.graph.tensors[index] for index in self.graph_tensors)
+        return tuple(self.lowered.tensors[index] for index in self.graph_tensors)
 
     @cached_property
     def layouts(self) -> tuple[TensorLayout, ...]:
@@ -58,13 +63,22 @@ class Network:
         """Layers but for the input."""
         return range(1, len(self.steps) + 1)
 
+    def sources(self, layer: int) -> tuple[int, ...]:
+        """The device tensors that a layer reads: one, or the two of an ADD or CONCAT."""
+        return self._sources[layer]
+
     def source(self, layer: int) -> int:
-        """The device tensor that a layer reads."""
-        return self.graph_tensors.index(self.step(layer).input) if layer else 0
+        """The first device tensor that a layer reads."""
+        return self._sources[layer][0]
+
+    @cached_property
+    def _sources(self) -> tuple[tuple[int, ...], ...]:
+        number = {tensor: index for index, tensor in enumerate(self.graph_tensors)}
+        return ((0,), *(tuple(number[tensor] for tensor in step.inputs) for step in self.steps))
 
     def readers(self, tensor: int) -> list[int]:
         """Layers that read a device tensor."""
-        return [layer for layer in self.layers if self.source(layer) == tensor]
+        return [layer for layer in self.layers if tensor in self.sources(layer)]
 
     def mac_readers(self, tensor: int) -> list[int]:
         """MAC layers that read a device tensor."""
@@ -83,7 +97,8 @@ class Network:
 
         It must if its events do not tell changes, or if its output's events are those of whole frames.
         """
-        return modes[self.source(layer)] is not Mode.DELTA or modes[layer] is not Mode.DELTA
+        tensors = (*self.sources(layer), layer)
+        return any(modes[tensor] is not Mode.DELTA for tensor in tensors)
 
     def groups(self, layer: int) -> int:
         """Passes of the array over an output pixel."""
@@ -91,23 +106,42 @@ class Network:
 
     def weights(self, layer: int) -> int:
         """Weights that a layer has in the model."""
-        conv = self.step(layer).conv if layer else None
-        return 0 if conv is None else int(conv.weights.size)
+        product = self.step(layer).product if layer else None
+        return 0 if product is None or product.weights is None else int(product.weights.size)
+
+    def segments(self, layer: int) -> int:
+        """Parts of a kernel row that are walked apart."""
+        step = self.step(layer)
+        apart = step.dilation[1] > 1 or (step.product is not None and step.product.depthwise)
+        return step.window[1] if apart else 1
+
+    def weight_rows(self, layer: int) -> int:
+        """WEIGHTS rows of a MAC layer's pass; weights that are all 1 are one row for all."""
+        step = self.step(layer)
+        assert step.product is not None, "only MAC layers have weights"
+        if step.product.weights is None:
+            return 1
+        pixel = 1 if step.product.depthwise else self.layouts[self.source(layer)].padded_channels
+        return step.window[0] * step.window[1] * pixel
 
     def macs_dense(self, layer: int) -> int:
         """Multiplications of a dense pass over taps inside the image, real channels only."""
-        if not layer or self.step(layer).op is not Op.MAC:
+        product = self.step(layer).product if layer else None
+        if product is None:
             return 0
         step, source, target = self.step(layer), self.layouts[self.source(layer)], self.layouts[layer]
         taps = 1
-        for size, outputs, kernel, stride, (before, _) in zip(
+        for size, outputs, kernel, stride, dilation, (before, _) in zip(
             (source.height, source.width),
             (target.height, target.width),
             step.window,
             step.strides,
+            step.dilation,
             step.padding,
             strict=True,
         ):
-            starts = [output * stride - before for output in range(outputs)]
-            taps *= sum(max(0, min(start + kernel, size) - max(start, 0)) for start in starts)
-        return taps * source.channels * target.channels
+            positions = (
+                output * stride - before + tap * dilation for output in range(outputs) for tap in range(kernel)
+            )
+            taps *= sum(0 <= position < size for position in positions)
+        return taps * (1 if product.depthwise else source.channels) * target.channels

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stillframe.contract import Mode, Op
+from stillframe.contract import Mode
 
 from .memory import place
 from .network import Modes, Network
@@ -49,10 +49,15 @@ def estimate(network: Network, modes: Modes, profile: Profile, layer: int) -> fl
     if not network.evaluates_all(layer, modes):
         touched = 1 - (1 - density.changed) ** window
     drained = target.height * target.width * target.words * touched
-    if step.op is not Op.MAC:
-        return drained * step.window[0] * step.window[1]
+    if step.product is None:
+        return drained * step.window[0] * step.window[1] * len(step.inputs)
     share = {Mode.DELTA: density.changed, Mode.DIRECT: density.non_zero, Mode.DENSE: 1.0}[modes[source]]
-    events = share * network.macs_dense(layer) / target.channels * network.groups(layer)
+    if step.product.depthwise and step.product.depth_multiplier == 1:
+        share_of_words = 1 - (1 - share) ** network.config.drain
+        return max(share_of_words * network.macs_dense(layer) / network.config.drain, drained)
+    passes = 1 if step.product.depthwise else network.groups(layer)
+    lanes = step.product.depth_multiplier if step.product.depthwise else target.channels
+    events = share * network.macs_dense(layer) / lanes * passes
     return max(events, drained)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stillframe.contract import ArrayConfig, Mode, Op, StillframeError
-from stillframe.contract.array import PARTS
+from stillframe.contract.array import PARTS, VIRTUAL
 
 from .memory import Placement, place
 from .modes import modes_for
@@ -54,14 +54,15 @@ def _mode_remedy(network: Network, mode: str, profile: Profile | None) -> list[s
 
 
 def _part_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
-    """The smallest larger part that is large enough."""
+    """The smallest larger part that is large enough; the one that can only be simulated if no real one is."""
     config = network.config
-    if config.part not in PARTS:
+    if config.part == VIRTUAL:
         return []
-    for part in sorted(PARTS.values(), key=lambda part: part.block_rams):
-        if part.block_rams > PARTS[config.part].block_rams:
-            larger = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{part.name}")
-            candidate = replace(network, config=larger)
-            if not place(candidate, modes_for(candidate, mode, profile)).shortages:
-                return [f"take a larger part: --array {larger.name}"]
+    larger = [p for p in PARTS.values() if p.block_rams > PARTS[config.part].block_rams]
+    for name in (*(p.name for p in sorted(larger, key=lambda p: p.block_rams)), VIRTUAL):
+        array = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{name}")
+        candidate = replace(network, config=array)
+        if not place(candidate, modes_for(candidate, mode, profile)).shortages:
+            only = " (simulated only)" if name == VIRTUAL else ""
+            return [f"take a larger part: --array {array.name}{only}"]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from stillframe.contract.layer import pack_layer
 from stillframe.contract.memory_map import columns
 from stillframe.contract.program import LayerSpec, Segment
 
-from .layout import Words, pack_params, pack_table, pack_weights
+from .layout import Words, pack_params, pack_sum_params, pack_table, pack_weights
 from .network import Network
 
 
@@ -24,17 +24,26 @@ def _descriptors(layers: Sequence[LayerSpec]) -> Words:
     return rows.reshape(-1, 1)
 
 
+def _params(network: Network) -> Iterator[Words]:
+    for layer in network.layers:
+        step = network.step(layer)
+        if step.product is not None:
+            yield pack_params(step.product, network.config)
+        elif step.add is not None:
+            yield pack_sum_params(step.add.result, network.layouts[layer].words, network.config)
+
+
 def segments(network: Network, layers: Sequence[LayerSpec]) -> tuple[Segment, ...]:
     """Descriptors, weights, parameters and tables, each column of a memory in one piece from row 0 on.
 
     Layers lie in these memories one behind the other, in their order, as :func:`~.memory.place` stacks them.
     """
     config = network.config
-    convs = [step.conv for step in network.steps if step.conv is not None]
+    products = [step.product for step in network.steps if step.product is not None]
     parts = {
         Memory.LAYERS: [_descriptors(layers)],
-        Memory.WEIGHTS: [pack_weights(conv, config) for conv in convs],
-        Memory.PARAMS: [pack_params(conv, config) for conv in convs],
+        Memory.WEIGHTS: [pack_weights(product, config) for product in products],
+        Memory.PARAMS: list(_params(network)),
         Memory.TABLES: [pack_table(step.table, config) for step in network.steps if step.table is not None],
     }
     result = []

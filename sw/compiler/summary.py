@@ -107,7 +107,9 @@ def _layer_row(index: int, layer: LayerSpec, tensors: Sequence[TensorSpec]) -> R
     kernel = ""
     if fields["op"] != Op.INPUT:
         pixel = fields["in_row"] // source.width
-        kernel = f"{fields['kernel_rows']} x {fields['kernel_row'] // pixel}"
+        segments = fields["segments"]
+        columns = segments if segments > 1 or fields.get("depthwise") else fields["segment"] // pixel
+        kernel = f"{fields['kernel_rows']} x {columns}"
         strides = (fields["stride_rows"], fields["stride"] // pixel)
         if strides != (1, 1):
             kernel += f" / {strides[0]}" if strides[0] == strides[1] else f" / {strides[0]}, {strides[1]}"
