@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from devices import Devices
 
 from stillframe.contract import ArrayConfig, Op, Program
 from stillframe.contract.program import LayerSpec
@@ -115,6 +116,14 @@ def fake_device(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
     monkeypatch.setattr(FakeSession, "flip", {})
     monkeypatch.setattr(FakeSession, "keys", frozenset())
     return FakeSession
+
+
+@pytest.fixture(scope="session")
+def device() -> Iterator[Devices]:
+    """Opens the simulated device of an array: all programs run on the same instance."""
+    devices = Devices()
+    yield devices
+    devices.close()
 
 
 @pytest.fixture(scope="session")

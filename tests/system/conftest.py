@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from pnet_video import Pnet
-
-from stillframe.contract import ArrayConfig
-from stillframe.driver import Device, open_device
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +16,3 @@ def pnet() -> Pnet:
 def small_pnet() -> Pnet:
     """At 24 x 20: a tenth of the work."""
     return Pnet(20, 24)
-
-
-@pytest.fixture(scope="session")
-def device() -> Iterator[Callable[[str], Device]]:
-    """Opens the simulated device of an array, once a session: all programs run on the same instance."""
-    devices: dict[str, Device] = {}
-
-    def opened(array: str) -> Device:
-        if array not in devices:
-            devices[array] = open_device("sim", ArrayConfig.parse(array))
-        return devices[array]
-
-    yield opened
-    for each in devices.values():
-        each.close()
