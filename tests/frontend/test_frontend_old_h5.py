@@ -129,7 +129,7 @@ def test_a_sequential_network_whose_first_layer_has_the_input_shape(keras: Any, 
         config = json.loads(file.attrs[ATTRIBUTE])
         entry, first = config["config"]["layers"]
         first["config"]["batch_input_shape"] = entry["config"]["batch_input_shape"]
-        config["config"]["layers"] = [first]
+        config["config"] = {"name": "old", "layers": [first]}
         file.attrs[ATTRIBUTE] = json.dumps(config)
     loaded = load_keras(path)
     assert loaded.inputs[0].shape == (None, *SHAPE)
