@@ -143,7 +143,7 @@ CASES: dict[str, Case] = {
     "concatenation of rows": (
         lambda: concat_model(SHAPE, axis=1),
         "m.tflite: layer 'concat' (operator 1, CONCATENATION): "
-        "expected maps of one size put together along channels, dimension 3, "
+        "expected two maps or more of one size put together along channels, dimension 3, "
         "got 6 x 7 x 3 and 6 x 7 x 3 and 6 x 7 x 3 along dimension 1\n"
         "  -> use Concatenate(axis=-1), with maps of one height and width",
     ),

@@ -53,7 +53,7 @@ def int8(quantisation: tuple[float, int]) -> tuple[str, float, int]:
 @given(
     op=st.sampled_from(["RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE"]),
     source=quantisations(),
-    target=quantisations(low=2.0**-7),
+    target=quantisations(low=2.0**-6),
 )
 def test_relu_and_requantisation(op, source, target):
     assert_equals_reference(unary_model(op, SHAPE, int8(source), int8(target)))

@@ -32,3 +32,15 @@ def test_every_tensor_and_output_equals_reference_kernels(resnet8, clip):
             np.testing.assert_array_equal(trace.tensors[i], values, err_msg=resnet8.tensors[i].name)
         for name, values in outputs.items():
             np.testing.assert_array_equal(trace.outputs[name], values, err_msg=name)
+
+
+def test_delta_equals_direct_whatever_the_threshold_the_split_and_the_key_frames(resnet8):
+    codes = clip_codes(resnet8, "bikes", 20, ValueRange(0, 255))
+    whole = GoldenModel(resnet8, 2).run(codes, key=[7])
+    direct = GoldenModel(resnet8, 2, mode="direct")
+    parts = [direct.run(codes[:7]), direct.run(codes[7:], key=[0])]
+    for i, values in whole.tensors.items():
+        np.testing.assert_array_equal(values, np.concatenate([part.tensors[i] for part in parts]))
+    assert any(
+        (whole.tensors[i] != values).any() for i, values in GoldenModel(resnet8).run(codes).tensors.items()
+    )

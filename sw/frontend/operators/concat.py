@@ -23,9 +23,9 @@ def concatenation(operation: Operation) -> None:
     sources = [operation.builder.tensors[i] for i in tensors]
     shapes = [map_shape(source.shape) for source in sources]
     rank = len(operation.output_shape()) + 1
-    if axis % rank != rank - 1 or len({shape[:2] for shape in shapes}) != 1:
+    if len(shapes) < 2 or axis % rank != rank - 1 or len({shape[:2] for shape in shapes}) != 1:
         raise operation.error(
-            f"maps of one size put together along channels, dimension {rank - 1}",
+            f"two maps or more of one size put together along channels, dimension {rank - 1}",
             f"{' and '.join(shape_text(shape) for shape in shapes)} along dimension {axis % rank}",
             "use Concatenate(axis=-1), with maps of one height and width",
         )

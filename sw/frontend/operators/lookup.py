@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -45,19 +47,24 @@ def lookup(operation: Operation) -> None:
     )
 
 
-def _table(op: str, source: tuple[float, int], target: tuple[float, int]) -> Int8:
-    """Output codes for codes -128 to 127, each step in TFLite's float32.
+@cache
+def _function(name: str) -> Any:
+    """A function of a float in C's mathematical library, which TFLite calls.
 
-    The functions are those of C's library, which TFLite calls: NumPy's own are another bit in some values.
+    NumPy's own give another last bit in some values.
     """
-    library = ctypes.CDLL(ctypes.util.find_library("m"))
-    function = library.expf if op == "LOGISTIC" else library.tanhf
+    function = getattr(ctypes.CDLL(ctypes.util.find_library("m")), name)
     function.argtypes, function.restype = [ctypes.c_float], ctypes.c_float
+    return function
+
+
+def _table(op: str, source: tuple[float, int], target: tuple[float, int]) -> Int8:
+    """Output codes for codes -128 to 127, each step in TFLite's float32."""
     x = np.float32(source[0]) * np.arange(-128 - source[1], 128 - source[1]).astype(np.float32)
     if op == "LOGISTIC":
-        y = 1 / (1 + np.array([function(-value) for value in x.tolist()], np.float32))
+        y = 1 / (1 + np.array([_function("expf")(-value) for value in x.tolist()], np.float32))
     else:
-        y = np.array([function(value) for value in x.tolist()], np.float32)
+        y = np.array([_function("tanhf")(value) for value in x.tolist()], np.float32)
     fine = (y * (1 / np.float32(target[0]))).astype(np.float64)  # in which adding a half is exact
     codes = np.copysign(np.floor(np.abs(fine) + 0.5), fine) + target[1]
     return np.clip(codes, -128, 127).astype(np.int8)
