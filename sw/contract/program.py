@@ -244,8 +244,8 @@ class Program:
         header = json.loads(data[16 : 16 + length])
         if header["protocol_version"] != PROTOCOL_VERSION:
             raise StillframeError(
-                f"program {name}: expected protocol version {PROTOCOL_VERSION} (of descriptors and memories), "
-                f"got {header['protocol_version']}",
+                f"program {name}: expected protocol version {PROTOCOL_VERSION} "
+                f"(of descriptors and memories), got {header['protocol_version']}",
                 hint,
             )
         position = 16 + length
