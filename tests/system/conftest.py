@@ -1,4 +1,4 @@
-"""P-Net on real video through the simulated accelerator: what the tests here share."""
+"""P-Net at two sizes: what the tests here share."""
 
 from __future__ import annotations
 
