@@ -2,214 +2,227 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from tensors import Tensor
+from geometry import Base, Geometry
 
-WEIGHT_ROWS = 1 << 16
+from stillframe.contract import Op
+
+WEIGHT_ROWS = 1 << 20
 """WEIGHTS rows are counted modulo this."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A window moving over a tensor. Pairs are rows, columns; ``pad`` is above and left of the image."""
-
-    input: Tensor
-    output: Tensor
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    pad: tuple[int, int]
-    lanes: int
-
-    @classmethod
-    def make(
-        cls,
-        input: Tensor,
-        channels: int,
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        same: bool,
-        lanes: int,
-    ) -> Geometry:
-        """With TensorFlow's SAME or VALID padding."""
-        sizes, pads = [], []
-        for size, k, s in zip((input.height, input.width), kernel, stride, strict=True):
-            out = -(-size // s) if same else (size - k) // s + 1
-            sizes.append(out)
-            pads.append(max(0, (out - 1) * s + k - size) // 2 if same else 0)
-        output = Tensor(sizes[0], sizes[1], channels, input.drain)
-        return cls(input, output, kernel, stride, (pads[0], pads[1]), lanes)
-
-    @property
-    def groups(self) -> int:
-        """Passes over a pixel."""
-        return -(-self.output.channels // self.lanes)
-
-    @property
-    def kernel_row(self) -> int:
-        """Elements of a kernel row."""
-        return self.kernel[1] * self.input.pixel
-
-    def fields(self) -> dict[str, int]:
-        """The descriptor's fields that the finder and the pool use, where memories do not matter."""
-        return {
-            "kernel_rows": self.kernel[0],
-            "kernel_row": self.kernel_row,
-            "kernel": self.kernel[0] * self.kernel_row,
-            "in_height": self.input.height,
-            "in_row": self.input.row,
-            "in_pitch": self.input.pitch,
-            "in_words": self.input.words,
-            "stride_rows": self.stride[0],
-            "stride": self.stride[1] * self.input.pixel,
-            "pad_rows": self.pad[0],
-            "pad": self.pad[1] * self.input.pixel,
-            "out_height": self.output.height,
-            "out_width": self.output.width,
-            "out_words": self.output.words,
-            "out_valid": self.output.out_valid,
-            "out_pitch": self.output.pitch,
-            "groups": self.groups,
-        }
-
-    def rows(self, y: int) -> Iterator[tuple[int, int]]:
-        """Kernel rows inside the image at output row ``y``, and the input rows that they lie on."""
-        for ky in range(self.kernel[0]):
-            row = y * self.stride[0] - self.pad[0] + ky
-            if 0 <= row < self.input.height:
-                yield ky, row
-
-    def columns(self, x: int) -> tuple[int, int]:
-        """First element of the window at output column ``x``, and the first of them inside the image."""
-        left = (x * self.stride[1] - self.pad[1]) * self.input.pixel
-        return left, max(0, left)
-
-    def until(self, x: int) -> int:
-        """First element of an image row behind the window at output column ``x``."""
-        return min(self.columns(x)[0] + self.kernel_row, self.input.row)
-
-
-@dataclass(frozen=True)
-class Base:
-    """Where a layer's things begin in the memories."""
-
-    masks: int = 0  # MASKS word
-    events: int = 0  # EVENTS block
-    codes: int = 0  # CODES word
-    rows: int = 0
-    weights: int = 0
-    params: int = 0
-
-    def fields(self) -> dict[str, int]:
-        return {
-            "in_masks": self.masks,
-            "in_events": self.events,
-            "in_codes": self.codes,
-            "in_rows": self.rows,
-            "weights": self.weights,
-            "params": self.params,
-        }
-
-
-@dataclass
-class Found:
-    """What the finder gives for a layer, and the cycles that its walk takes if nothing stalls it."""
-
-    tags: list[dict[str, int]] = field(default_factory=list)
-    events: list[dict[str, int]] = field(default_factory=list)
-    walk: int = 0
-    first_pixel: int | None = None
-    """Cycles from the start of the walk to the first pixel."""
-
 
 Events = dict[tuple[int, int], int]
 """Values by row and element of the row."""
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What changed in a tensor: its events, and the rows that have a flag. The others have no events."""
+
+    events: Events
+    flags: set[int]
+
+    @classmethod
+    def of(cls, events: Events) -> Changes:
+        """With flags for the rows that have events."""
+        return cls(events, {y for y, _ in events})
+
+
+@dataclass
+class Found:
+    """What the finder gives for a layer, and the cycles that its walk takes if nothing stalls it.
+
+    Of a tag of a MAC layer only what the drain needs is here, of a window without a pixel inside the image no
+    place; of a null event neither weight nor lanes.
+    """
+
+    tags: list[dict[str, int]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    walk: int = 0
+    first_pixel: int | None = None
+    """Cycles from the start of the walk to the first pixel."""
+    last_row_walked: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a kernel row, in one pass: its first tap's WEIGHTS row, and its elements inside the image."""
+
+    weight: int
+    left: int  # of its first element, which may lie outside
+    first: int
+    last: int
+
+    @property
+    def outside(self) -> bool:
+        return self.first > self.last
+
+    @property
+    def mask_words(self) -> int:
+        return self.last // 32 - self.first // 32 + 1
+
+
+class Finder:
+    """Goes through a layer's pixels; see :func:`find`."""
+
+    def __init__(self, geometry: Geometry, base: Base, changes: list[Changes], everything: bool) -> None:
+        self.geometry, self.base, self.changes, self.everything = geometry, base, changes, everything
+        self.source, self.target, self.drain = geometry.input, geometry.output, geometry.input.drain
+        self.kernel_rows = geometry.kernel[0] if geometry.second is None else 2
+        self.found = Found()
+
+    def rows(self, y: int) -> list[tuple[Changes, int] | None]:
+        """Kernel rows at output row ``y``: what changed in their tensor, and the image row; None outside."""
+        g, top = self.geometry, y // self.geometry.repeat[0] * self.geometry.stride[0]
+        if g.second is not None:
+            return [(changes, top) for changes in self.changes]
+        rows = (top - g.padding[0][0] + ky * g.dilation[0] for ky in range(g.kernel[0]))
+        return [(self.changes[0], row) if 0 <= row < self.source.height else None for row in rows]
+
+    def channels(self, group: int) -> tuple[int, int]:
+        """First and last input channel of a pass of a depthwise layer."""
+        g = self.geometry
+        outputs = range(group * g.lanes, min((group + 1) * g.lanes, g.channels))
+        return outputs[0] // g.multiplier, outputs[-1] // g.multiplier
+
+    def segments(self, x: int, group: int) -> Iterator[Segment]:
+        """The segments of a kernel row at output column ``x``."""
+        g, pixel = self.geometry, self.source.pixel
+        left = (x // g.repeat[1] * g.stride[1] - g.padding[1][0]) * pixel
+        start = self.base.weights + group * g.kernel[0] * g.kernel[1] * g.pixel_weights
+        low, high = self.channels(group) if g.multiplier else (0, pixel - 1)
+        if not g.apart:
+            high += (g.kernel[1] - 1) * pixel
+        for kx in range(g.kernel[1] if g.apart else 1):
+            first = left + kx * g.dilation[1] * pixel + low
+            last = first + high - low
+            weight = start + kx * g.pixel_weights
+            yield Segment(weight, first, max(0, first), min(last, self.source.row - 1))
+
+    def hits(
+        self, group: int, segment: Segment, row: tuple[Changes, int], ky: int
+    ) -> Iterator[dict[str, Any]]:
+        """The events of a kernel row's segment, less what becomes known later."""
+        g, (changes, y) = self.geometry, row
+        weight = segment.weight + ky * g.kernel[1] * g.pixel_weights
+        low = self.channels(group)[0] if g.multiplier else 0
+        word: list[int] = []
+        for element in range(segment.first, segment.last + 1):
+            value = changes.events.get((y, element), 0)
+            channel = low + element - segment.left
+            if not g.multiplier:
+                if value:
+                    yield {
+                        "weight": (weight + element - segment.left) % WEIGHT_ROWS,
+                        "values": [value] * self.drain,
+                        "first_lane": 0,
+                        "last_lane": g.lanes - 1,
+                        "macs": 0,
+                    }
+            elif g.multiplier == 1:  # word by word
+                word.append(value)
+                if len(word) == self.drain or element == segment.last:
+                    lane = channel - group * g.lanes - len(word) + 1
+                    if any(word):
+                        yield {
+                            "weight": weight % WEIGHT_ROWS,
+                            "values": word + [0] * (self.drain - len(word)),
+                            "first_lane": lane,
+                            "last_lane": lane + self.drain - 1,
+                            "macs": sum(v != 0 for v in word),
+                        }
+                    word = []
+            elif value:
+                lane = channel * g.multiplier - group * g.lanes
+                first, last = max(0, lane), min(g.lanes - 1, lane + g.multiplier - 1)
+                yield {
+                    "weight": weight % WEIGHT_ROWS,
+                    "values": [value] * self.drain,
+                    "first_lane": first,
+                    "last_lane": last,
+                    "macs": last - first + 1,
+                }
+
+    def tag(self, y: int, x: int, group: int, segments: list[Segment]) -> dict[str, int]:
+        """The tag of a pass."""
+        g, base, words = self.geometry, self.base, group * self.geometry.lanes // self.drain
+        rows = self.rows(y)
+        inside = [row[1] for row in rows if row is not None]
+        missing = (len(rows) - len(inside), sum(segment.outside for segment in segments))
+        borders = sum(n * border for n, border in zip(missing, g.borders, strict=True))
+        tag = {
+            "offset": self.target.offset(y, x, words),
+            "row": base.params + words + borders,
+            "final": int(group == g.groups - 1),
+        }
+        if g.op is Op.MAC:
+            return tag
+        segment = segments[0]
+        if segment.outside or not inside:
+            return tag | {"rows": 0}
+        source = base.codes + inside[0] * self.source.pitch + segment.first // self.drain
+        span = (segment.last - segment.first + 1) // self.drain
+        return tag | {"source": source, "span": span, "rows": len(inside)}
+
+    def time(self, live: list[bool], group: int, segments: list[Segment]) -> int:
+        """Cycles of a pass."""
+        g = self.geometry
+        walked = [0 if segment.outside else segment.mask_words for segment in segments]
+        requests = sum(max(1, words if alive else 0) for words in walked for alive in live)
+        starts = len(segments) if g.apart or not group else 0
+        return requests + starts + (2 if group and g.multiplier else 0)
+
+    def run(self, second: Base | None) -> Found:
+        g, found, kernel_rows = self.geometry, self.found, self.kernel_rows
+        found.walk = g.padding[0][0] + 1
+        for y in range(self.target.height):
+            rows = self.rows(y)
+            live = [row is not None and row[1] in row[0].flags for row in rows]
+            found.walk += kernel_rows + 3
+            found.last_row_walked = any(live) or self.everything
+            if found.last_row_walked:
+                if found.first_pixel is None:
+                    found.first_pixel = found.walk
+                for x in range(self.target.width):
+                    for group in range(g.groups):
+                        segments = list(self.segments(x, group))
+                        walked = [alive and g.op is not Op.CONCAT for alive in live]
+                        found.walk += self.time(walked, group, segments)
+                        hits = [
+                            hit
+                            for segment in segments
+                            for ky, row in enumerate(rows)
+                            if row is not None and live[ky]
+                            for hit in self.hits(group, segment, row, ky)
+                        ]
+                        if not hits and not self.everything and g.op is not Op.CONCAT:
+                            continue
+                        tag = self.tag(y, x, group, segments)
+                        if g.op is Op.CONCAT and g.second is not None and second is not None:
+                            tag["span"] = second.codes + g.second.offset(y, x)
+                        found.tags.append(tag)
+                        if g.op is Op.MAC:
+                            null = {"values": [0] * self.drain, "null": 1}
+                            for n, event in enumerate(hits or [null]):
+                                end = {"final": tag["final"], "last": int(n == len(hits or [null]) - 1)}
+                                found.events.append({"null": 0} | event | end)
+            moves = g.stride[0] if (y + 1) % g.repeat[0] == 0 else 0
+            found.walk += 1 + (moves + 1 if y < self.target.height - 1 else 0)
+        return found
+
+
 def find(
-    geometry: Geometry, base: Base, flags: set[int], events: Events, everything: bool, pooling: bool
+    geometry: Geometry, base: Base, changes: list[Changes], everything: bool, second: Base | None = None
 ) -> Found:
     """All events and tags of a layer.
 
     Args:
         geometry: Of the layer.
         base: Where its input begins.
-        flags: Rows with a flag; the others have no events.
-        events: The input's events.
+        changes: In its inputs.
         everything: Every pixel is wanted.
-        pooling: Only tags are wanted, and one pass.
+        second: Where its second input begins.
     """
-    source, target, drain = geometry.input, geometry.output, geometry.input.drain
-    kernel_rows = geometry.kernel[0]
-    found = Found(walk=geometry.pad[0] + 1)
-    for y in range(target.height):
-        rows = list(geometry.rows(y))
-        live = [(ky, row) for ky, row in rows if row in flags]
-        found.walk += kernel_rows + 3
-        if live or everything:
-            if found.first_pixel is None:
-                found.first_pixel = found.walk
-            for x in range(target.width):
-                left, first = geometry.columns(x)
-                until = geometry.until(x)
-                hits = [
-                    (ky * geometry.kernel_row + element - left, events[row, element])
-                    for ky, row in live
-                    for element in range(first, until)
-                    if (row, element) in events
-                ]
-                words = (until - 1) // 32 - first // 32 + 1
-                found.walk += 1 + geometry.groups * (len(live) * words + kernel_rows - len(live))
-                if not hits and not everything:
-                    continue
-                for group in range(geometry.groups):
-                    final = int(group == geometry.groups - 1)
-                    found.tags.append(
-                        {
-                            "offset": target.offset(y, x, group * geometry.lanes // drain),
-                            "row": base.params + group * geometry.lanes // drain,
-                            "final": final,
-                            "source": base.codes + rows[0][1] * source.pitch + first // drain,
-                            "span": (until - first) // drain,
-                            "rows": len(rows),
-                        }
-                    )
-                    if pooling:
-                        continue
-                    start = base.weights + group * kernel_rows * geometry.kernel_row
-                    for n, (tap, value) in enumerate(hits):
-                        found.events.append(
-                            {
-                                "weight": (start + tap) % WEIGHT_ROWS,
-                                "value": value,
-                                "final": final,
-                                "null": 0,
-                                "last": int(n == len(hits) - 1),
-                            }
-                        )
-                    if not hits:
-                        found.events.append({"weight": 0, "value": 0, "final": final, "null": 1, "last": 1})
-        found.walk += 1 + (geometry.stride[0] + 1 if y < target.height - 1 else 0)
-    return found
-
-
-def random_geometry(rng: random.Random, drain: int, lanes: int, pooling: bool = False) -> Geometry:
-    """Kernels 1 to 7, strides 1 to 3, both paddings, 1 to 40 channels, now and then a tall window."""
-    channels = rng.choice((1, 2, 3, drain, 16, rng.randrange(1, 41)))
-    tall = rng.random() < 0.1  # fully connected
-    if tall:
-        source = Tensor(rng.randrange(8, 33), rng.randrange(1, 4), min(channels, 6), drain)
-    else:
-        source = Tensor(rng.randrange(1, 9), rng.randrange(1, 9), channels, drain)
-    # A pool keeps the channels, in one pass.
-    outputs = source.channels if pooling else rng.choice((1, lanes, lanes + 1, rng.randrange(1, 41)))
-    lanes = max(lanes, source.pixel) if pooling else lanes
-    sides = (source.height, source.width)
-    if tall:
-        return Geometry.make(source, outputs, sides, (1, 1), False, lanes)
-    same = rng.random() < 0.5
-    kernel = [rng.randrange(1, 8 if same else min(7, side) + 1) for side in sides]
-    stride = [rng.randrange(1, 4) for _ in sides]
-    return Geometry.make(source, outputs, (kernel[0], kernel[1]), (stride[0], stride[1]), same, lanes)
+    return Finder(geometry, base, changes, everything).run(second)

@@ -47,24 +47,50 @@ class Range:
         }
 
 
+def rounding_high_mul(x: int, multiplier: int) -> int:
+    """TFLite's SaturatingRoundingDoublingHighMul, whose division truncates towards zero."""
+    nudged = x * multiplier + ((1 << 30) if x * multiplier >= 0 else 1 - (1 << 30))
+    return nudged >> 31 if nudged >= 0 else -(-nudged >> 31)
+
+
+def rounding_divide(x: int, exponent: int) -> int:
+    """TFLite's RoundingDivideByPOT."""
+    mask = (1 << exponent) - 1
+    return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
+
+
 def requantise(z: int, channel: Channel, layer: Range) -> int:
     """The code of an accumulator.
 
-    Step by step as in TFLite: MultiplyByQuantizedMultiplier is SaturatingRoundingDoublingHighMul (whose
-    division truncates towards zero) and RoundingDivideByPOT; or all of it is rounded once, halves up.
+    Step by step as in TFLite, with the two roundings of MultiplyByQuantizedMultiplier, or with one, halves up.
     """
     x = wrap(wrap(z + channel.bias) << channel.left)
-    product = x * channel.multiplier
     if layer.round_once:
-        rounded = (2 * product + (1 << 31 + channel.right)) >> (32 + channel.right)
-        return min(max(rounded + layer.zero_point, layer.act_min), layer.act_max)
-    nudged = product + ((1 << 30) if product >= 0 else 1 - (1 << 30))
-    high = abs(nudged) >> 31
-    high = high if nudged >= 0 else -high
-    mask = (1 << channel.right) - 1
-    threshold = (mask >> 1) + (high < 0)
-    rounded = (high >> channel.right) + ((high & mask) > threshold)
+        rounded = (2 * x * channel.multiplier + (1 << 31 + channel.right)) >> (32 + channel.right)
+    else:
+        rounded = rounding_divide(rounding_high_mul(x, channel.multiplier), channel.right)
     return min(max(rounded + layer.zero_point, layer.act_min), layer.act_max)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """How ADD and SUB rescale one of their inputs."""
+
+    zero_point: int
+    multiplier: int
+    shift: int
+    negate: bool = False
+
+    def rescale(self, code: int) -> int:
+        """The code as a term of the sum, as TFLite's reference kernel forms it."""
+        multiplier = -self.multiplier if self.negate else self.multiplier
+        return rounding_divide(rounding_high_mul((code - self.zero_point) << 20, multiplier), self.shift)
+
+
+def random_operand(rng: random.Random, negate: bool = False) -> Operand:
+    """Any zero point and shift, and a multiplier that is any or at an end."""
+    multiplier = rng.choice((1 << 30, 2**31 - 1, rng.randrange(1 << 30, 1 << 31), rng.randrange(1 << 31)))
+    return Operand(rng.randrange(-128, 128), multiplier, rng.randrange(16), negate)
 
 
 def random_channel(rng: random.Random) -> Channel:
@@ -80,5 +106,5 @@ def random_channel(rng: random.Random) -> Channel:
 
 def random_sum(rng: random.Random) -> int:
     """An accumulator: small, middling or anything."""
-    reach = rng.choice([200, 20_000, 2**23])
+    reach = rng.choice([200, 20_000, 2**23, 2**29])
     return rng.randrange(-reach, reach)

@@ -24,7 +24,7 @@ class Bench:
         self.config = small_array(parameters()["array"])
         self.dut, self.rng = dut, random.Random(seed)
         self.words = [0] * self.config.codes_words
-        for name in ("encoder_en", "encoder_idle", "pool_en", "store_en", "host__w_en", "host__r_en"):
+        for name in ("encoder_en", "encoder_idle", "window_en", "store_en", "host__w_en", "host__r_en"):
             getattr(dut, name).value = 0
 
     async def host_write(self, memory: Memory, row: int, data: int) -> None:
@@ -65,29 +65,29 @@ class Bench:
         assert await self.host_read(Memory.CODES, row) == answer, f"row {row}"
 
     async def traffic(self, cycles: int) -> None:
-        """Random reads of encoder and pool, and stores elsewhere; each read's data a cycle later."""
+        """Random reads of encoder and windows, and stores elsewhere; each read's data a cycle later."""
         dut, rng, words = self.dut, self.rng, self.words
         expected: int | None = None
         for _ in range(cycles):
-            encoder, pool, free, elsewhere = rng.sample(range(len(words)), 4)
+            encoder, window, free, elsewhere = rng.sample(range(len(words)), 4)
             # The encoder reads, holds on to what it read, or is idle.
             reading, idle = rng.choice(((1, 0), (0, 0), (0, 1), (0, 1)))
             wanted, storing, code = rng.randrange(2), rng.randrange(2), noise(rng, 8 * self.config.drain)
             dut.encoder_en.value, dut.encoder_idle.value, dut.encoder_address.value = reading, idle, encoder
-            dut.pool_en.value, dut.pool_address.value = wanted, pool
+            dut.window_en.value, dut.window_address.value = wanted, window
             address = rng.choice((free, elsewhere, encoder if idle and wanted else free))
             dut.store_en.value, dut.store_address.value, dut.store_codes.value = storing, address, code
             await RisingEdge(dut.clk)  # the values are there now; what is read appears after it
-            assert int(dut.pool_grant.value) == idle
+            assert int(dut.window_grant.value) == idle
             if expected is not None:
                 assert int(dut.data.value) == expected
             if reading:
                 expected = words[encoder]
             elif wanted and idle:
-                expected = words[pool]
+                expected = words[window]
             if storing:
                 words[address] = code
-        dut.encoder_en.value = dut.pool_en.value = dut.store_en.value = 0
+        dut.encoder_en.value = dut.window_en.value = dut.store_en.value = 0
 
 
 @cocotb.test()
@@ -101,7 +101,7 @@ async def host(dut: Any) -> None:
 
 
 @cocotb.test()
-async def encoder_pool_and_store(dut: Any) -> None:
+async def encoder_window_and_store(dut: Any) -> None:
     bench = Bench(dut, 1)
     await start(dut)
     await bench.fill()

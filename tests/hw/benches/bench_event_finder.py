@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from receptive_fields import Base, Events, Found, Geometry, find, random_geometry
+from geometry import KINDS, Base, Geometry, random_geometry
+from receptive_fields import Changes, Events, Found, find
 from small_arrays import small_array
 from support import QUIET, TimedSink, consecutive, cycle, noise, set_layer, wait
 from tensors import MASK_BITS, Tensor
@@ -16,54 +18,76 @@ from tensors import MASK_BITS, Tensor
 from stillframe.contract import ArrayConfig, Op
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.mask_fetch import MaskFetch
-from stillframe.hw.payloads import EVENT, TAG
+from stillframe.hw.payloads import TAG, event
 from stillframe.sim.vip import parameters, reset, start
 
 WORK = 600
 """Events of a layer, more or less, so that a bench stays short."""
 
+MAC_KINDS = ("convolution", "dilated", "depthwise", "average")
+OTHER_KINDS = tuple(kind for kind in KINDS if kind not in MAC_KINDS)
+UNSAID = {"weight": 0, "first_lane": 0, "last_lane": 0, "macs": 0}
+"""What a null event does not tell."""
+
 
 class Bench:
-    """The finder, its two streams, and the memories of the layer's input."""
+    """The finder, its two streams, and the memories of the layer's inputs."""
 
     def __init__(self, dut: Any, stall: float = 0.0, seed: int = 0) -> None:
         self.config: ArrayConfig = small_array(parameters()["array"])
         self.dut, self.rng = dut, random.Random(f"{stall} {seed}")
-        self.events = TimedSink(dut, "events", EVENT, stall, seed)
+        self.events = TimedSink(dut, "events", event(self.config), stall, seed)
         self.tags = TimedSink(dut, "tags", TAG, stall, seed)
         self.busy_cycles = 0
         for name in ("start", "flag_en", "mask_en", "event_en"):
             getattr(dut, name).value = 0
 
-    def base(self, tensor: Tensor) -> Base:
-        """A place where the tensor fits."""
+    def bases(self, geometry: Geometry) -> list[Base]:
+        """Places where the inputs fit, in either order, and the layer's own things."""
         rng, config = self.rng, self.config
-        blocks = config.events_words * config.drain // MASK_BITS
-        return Base(
-            masks=rng.randrange(config.masks_words - tensor.height * tensor.mask_pitch),
-            events=rng.randrange(blocks - tensor.height * tensor.mask_pitch),
-            codes=rng.randrange(30000),
-            rows=rng.randrange(config.rows - tensor.height),
-            weights=rng.randrange(60000),
-            params=rng.randrange(1000),
-        )
+        free = {
+            "masks": config.masks_words,
+            "events": config.events_words * config.drain // MASK_BITS,
+            "rows": config.rows,
+            "codes": 30000,
+        }
+        tensors = geometry.inputs
+        starts: dict[str, list[int]] = {}
+        for memory, words in free.items():
+            sizes = [tensor.height * (1 if memory == "rows" else tensor.mask_pitch) for tensor in tensors]
+            gaps = sorted(rng.randrange(words - sum(sizes)) for _ in sizes)
+            order = rng.sample(range(len(sizes)), len(sizes))
+            at = dict(zip(order, gaps, strict=True))
+            starts[memory] = [
+                at[n] + sum(sizes[other] for other in order[: order.index(n)]) for n in range(len(sizes))
+            ]
+        return [
+            Base(
+                **{memory: places[n] for memory, places in starts.items()},
+                weights=rng.randrange(1 << 20),
+                params=rng.randrange(1000),
+            )
+            for n in range(len(tensors))
+        ]
 
-    async def load(self, tensor: Tensor, base: Base, flags: set[int], events: Events) -> None:
+    async def load(self, tensor: Tensor, base: Base, changes: Changes, whole_words: bool) -> None:
         """Write flags, masks and values, and noise where nothing may look.
 
-        That is rows without a flag, elements behind a row's last, and values of no event.
+        That is rows without a flag, elements behind a row's last, and values of no event unless events are
+        ``whole_words``.
         """
         rng, drain, pitch = self.rng, self.config.drain, tensor.mask_pitch
         masks = [noise(rng, MASK_BITS) for _ in range(tensor.height * pitch)]
-        for y in flags:
+        for y in changes.flags:
             for element in range(tensor.row):
                 masks[y * pitch + element // MASK_BITS] &= ~(1 << element % MASK_BITS)
         values: dict[int, list[int]] = {}
-        for (y, element), value in events.items():
+        for (y, element), value in changes.events.items():
             masks[y * pitch + element // MASK_BITS] |= 1 << element % MASK_BITS
             address = base.events * MASK_BITS // drain + y * tensor.pitch + element // drain
-            values.setdefault(address, [noise(rng, 9) for _ in range(drain)])[element % drain] = value & 0x1FF
-        flag_rows = {base.rows + y: int(y in flags) for y in range(tensor.height)}
+            others = [0 if whole_words else noise(rng, 9) for _ in range(drain)]
+            values.setdefault(address, others)[element % drain] = value & 0x1FF
+        flag_rows = {base.rows + y: int(y in changes.flags) for y in range(tensor.height)}
         await self._write("flag_en", "flag_row", "flag", flag_rows)
         mask_words = {base.masks + n: bits for n, bits in enumerate(masks)}
         await self._write("mask_en", "mask_address", "mask_bits", mask_words)
@@ -90,21 +114,17 @@ class Bench:
     async def check(
         self,
         geometry: Geometry,
-        events: Events,
-        *,
-        flags: set[int] | None = None,
+        *changes: Changes,
         key: bool = False,
         evaluate_all: bool = False,
-        pooling: bool = False,
     ) -> tuple[Found, int]:
         """Run a layer and compare events and tags; what was wanted, and the cycle of the start."""
-        dut, base = self.dut, self.base(geometry.input)
-        flags = {y for y, _ in events} if flags is None else flags
-        await self.load(geometry.input, base, flags, events)
-        op = int(Op.POOL if pooling else Op.MAC)
-        fields = geometry.fields() | base.fields() | {"op": op, "evaluate_all": int(evaluate_all)}
-        set_layer(dut, key, **fields)
-        found = find(geometry, base, flags, events, key or evaluate_all, pooling)
+        dut, bases = self.dut, self.bases(geometry)
+        second = bases[1] if len(bases) == 2 else None
+        for tensor, base, changed in zip(geometry.inputs, bases, changes, strict=True):
+            await self.load(tensor, base, changed, geometry.multiplier == 1)
+        set_layer(dut, key, **geometry.fields(bases[0], second) | {"evaluate_all": int(evaluate_all)})
+        found = find(geometry, bases[0], list(changes), key or evaluate_all, second)
         started = await self.begin()
         for _ in range(100_000):
             await RisingEdge(dut.clk)
@@ -117,12 +137,11 @@ class Bench:
         assert len(self.tags.items) == len(found.tags), f"tags when busy falls, {geometry}"
         await self.events.count(len(found.events))
         await wait(dut, QUIET)
-        came = [event | {"weight": 0} if event["null"] else event for event in self.events.items]
-        for n, (event, wanted) in enumerate(zip(came, found.events, strict=False)):
-            assert event == wanted, f"event {n} of {geometry}, {base}"
-        assert len(came) == len(found.events), f"{geometry}"
+        for n, (came, wanted) in enumerate(zip(self.events.items, found.events, strict=False)):
+            assert came | (UNSAID if came["null"] else {}) == UNSAID | wanted, f"event {n} of {geometry}"
+        assert len(self.events.items) == len(found.events), f"{geometry}"
         for n, (tag, wanted) in enumerate(zip(self.tags.items, found.tags, strict=True)):
-            assert tag == wanted, f"tag {n} of {geometry}, {base}"
+            assert {name: tag[name] for name in wanted} == wanted, f"tag {n} of {geometry}, {bases}"
         return found, started
 
     def value(self) -> int:
@@ -138,55 +157,74 @@ class Bench:
             for c in range(tensor.channels)
         }
 
-    def some_events(self, geometry: Geometry) -> Events:
-        """Random events, as many as keep the bench short."""
-        every = list(self.all_events(geometry.input))
-        kernel = geometry.kernel[0] * geometry.kernel[1]
-        uses = max(1, geometry.groups * kernel // (geometry.stride[0] * geometry.stride[1]))
-        most = max(1, min(len(every), WORK // uses))
-        count = self.rng.choice((1, self.rng.randrange(1, most + 1), most))
-        return {place: self.value() for place in self.rng.sample(every, count)}
+    def some_changes(self, geometry: Geometry) -> list[Changes]:
+        """Random events, as many as keep the bench short, now and then none; flags of rows without any."""
+        rng = self.rng
+        result = []
+        for tensor in geometry.inputs:
+            every = list(self.all_events(tensor))
+            kernel = geometry.kernel[0] * geometry.kernel[1] * geometry.repeat[0] * geometry.repeat[1]
+            passes = 1 if geometry.multiplier else geometry.groups
+            uses = max(1, passes * kernel // (geometry.stride[0] * geometry.stride[1]))
+            most = max(1, min(len(every), WORK // uses))
+            count = rng.choice((0, 1, rng.randrange(1, most + 1), most, most))
+            events = {place: self.value() for place in rng.sample(every, count)}
+            flags = {y for y, _ in events} | {y for y in range(tensor.height) if rng.random() < 0.2}
+            result.append(Changes(events, flags))
+        return result
 
 
-def geometries(bench: Bench, pooling: bool = False) -> Iterator[Geometry]:
-    """Random geometries that fit the memories and are walked in reasonable time."""
+def geometries(bench: Bench, kind: str) -> Iterator[Geometry]:
+    """Random geometries of a kind that fit the memories and are walked in reasonable time."""
     config = bench.config
     while True:
-        geometry = random_geometry(bench.rng, config.drain, config.total_lanes, pooling)
-        tensor = geometry.input
-        walk = find(geometry, Base(), set(range(tensor.height)), {}, everything=False, pooling=pooling).walk
-        if walk < 2 * WORK and tensor.height * tensor.mask_pitch < min(200, config.masks_words):
+        geometry = random_geometry(bench.rng, kind, config.drain, config.total_lanes)
+        flagged = [Changes({}, set(range(tensor.height))) for tensor in geometry.inputs]
+        walk = find(geometry, Base(), flagged, False, Base()).walk
+        words = max(tensor.height * tensor.mask_pitch for tensor in geometry.inputs)
+        if walk < 2 * WORK and words < min(100, config.masks_words):
             yield geometry
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=[0.0, 0.3, 0.7])
-async def layers(dut: Any, stall: float) -> None:
+@cocotb.parametrize(stall=[0.0, 0.3, 0.7], kind=MAC_KINDS)
+async def layers(dut: Any, stall: float, kind: str) -> None:
     """Random geometries: still, some changes, key frames, every output, rows with a flag and no event."""
-    bench = Bench(dut, stall)
+    bench = Bench(dut, stall, MAC_KINDS.index(kind))
     await start(dut)
-    for n, geometry in zip(range(18), geometries(bench), strict=False):
-        events = bench.some_events(geometry) if n % 6 else {}
-        flags = {y for y, _ in events} | {y for y in range(geometry.input.height) if bench.rng.random() < 0.2}
+    for geometry in itertools.islice(geometries(bench, kind), 12):
         choice = bench.rng.randrange(4)
-        await bench.check(geometry, events, flags=flags, key=choice == 0, evaluate_all=choice == 1)
+        await bench.check(geometry, *bench.some_changes(geometry), key=choice == 0, evaluate_all=choice == 1)
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=[0.0, 0.5])
-async def pooling_gives_tags_only(dut: Any, stall: float) -> None:
-    bench = Bench(dut, stall, 1)
+@cocotb.parametrize(stall=[0.0, 0.5], kind=OTHER_KINDS)
+async def other_layers_give_tags_only(dut: Any, stall: float, kind: str) -> None:
+    """Windows of codes: of one tensor, of two, partly or wholly outside the image, shared by outputs."""
+    bench = Bench(dut, stall, 10 + OTHER_KINDS.index(kind))
     await start(dut)
-    for n, geometry in zip(range(8), geometries(bench, pooling=True), strict=False):
-        await bench.check(geometry, bench.some_events(geometry), pooling=True, evaluate_all=n % 4 == 3)
+    for n, geometry in enumerate(itertools.islice(geometries(bench, kind), 8)):
+        await bench.check(geometry, *bench.some_changes(geometry), evaluate_all=n % 4 == 3)
         assert not bench.events.items
 
 
-def small(bench: Bench, channels: int = 5, same: bool = True) -> Geometry:
+def small(bench: Bench, channels: int = 5, padding: int = 1) -> Geometry:
     """A 3 x 3 window over a small tensor, 2 passes."""
     config = bench.config
-    source = Tensor(4, 5, channels, config.drain)
-    return Geometry.make(source, config.total_lanes + 1, (3, 3), (1, 1), same, config.total_lanes)
+    around = ((padding, padding), (padding, padding))
+    outputs = config.total_lanes + 1
+    return Geometry(
+        Op.MAC, Tensor(4, 5, channels, config.drain), outputs, config.total_lanes, (3, 3), padding=around
+    )
+
+
+def depthwise(bench: Bench, channels: int, multiplier: int) -> Geometry:
+    """A 3 x 2 window over a small tensor, depthwise."""
+    config = bench.config
+    source = Tensor(3, 4, channels, config.drain)
+    return Geometry(
+        Op.MAC, source, channels * multiplier, config.total_lanes, (3, 2), (1, 2), multiplier=multiplier
+    )
 
 
 @cocotb.test()
@@ -194,35 +232,58 @@ async def everything_changes(dut: Any) -> None:
     bench = Bench(dut, 0.1, 2)
     await start(dut)
     geometry = small(bench, 3)
-    await bench.check(geometry, bench.all_events(geometry.input))
-    await bench.check(geometry, bench.all_events(geometry.input), key=True)
+    changes = Changes.of(bench.all_events(geometry.input))
+    await bench.check(geometry, changes)
+    await bench.check(geometry, changes, key=True)
 
 
 @cocotb.test()
-@cocotb.parametrize(same=[True, False])
-async def single_changes(dut: Any, same: bool) -> None:
+@cocotb.parametrize(multiplier=list(range(1, 9)))
+async def every_multiplier(dut: Any, multiplier: int) -> None:
+    """Events name the lanes of their channel, also where a channel is split over two passes.
+
+    Of all passes together each lane is named as often as its channel has events, and counted so.
+    """
+    bench = Bench(dut, 0.0, 20 + multiplier)
+    await start(dut)
+    geometry = depthwise(bench, 13, multiplier)
+    changes = Changes.of(bench.all_events(geometry.input))
+    await bench.check(geometry, changes)
+    events = bench.events.items
+    assert sum(e["macs"] for e in events) == 6 * 2 * geometry.channels  # 3 x 2 taps, 2 outputs
+    await bench.check(geometry, Changes.of({(1, geometry.input.pixel + 12): 7}), key=True)
+
+
+@cocotb.test()
+@cocotb.parametrize(padding=[0, 1])
+async def single_changes(dut: Any, padding: int) -> None:
     """One event in each corner and along each border reaches the outputs whose window holds it, no other."""
     bench = Bench(dut, 0.0, 3)
     await start(dut)
-    geometry = small(bench, same=same)
+    geometry = small(bench, padding=padding)
     for y, x, channel in geometry.input.borders():
-        found, _ = await bench.check(geometry, {(y, x * geometry.input.pixel + channel): bench.value()})
+        events = {(y, x * geometry.input.pixel + channel): bench.value()}
+        found, _ = await bench.check(geometry, Changes.of(events))
         assert found.events, "a 3 x 3 window of stride 1 sees every element"
 
 
 @cocotb.test()
-async def walking_time(dut: Any) -> None:
+@cocotb.parametrize(kind=KINDS)
+async def walking_time(dut: Any, kind: str) -> None:
     """Cycles of the walk over inputs without events are those in the walker's docstring."""
     bench = Bench(dut, 0.0, 4)
     await start(dut)
-    for n, geometry in zip(range(9), geometries(bench), strict=False):
-        rows = range(geometry.input.height)
-        flags = {y for y in rows if n % 3 and bench.rng.random() < n % 3 / 2}
-        found, _ = await bench.check(geometry, {}, flags=flags)
-        # If the last output row was walked, the fetch judges its last request after the walker is done.
-        walked = {row for _, row in geometry.rows(geometry.output.height - 1)} & flags
-        tail = MaskFetch.LATENCY - 2 if walked else 0
-        assert bench.busy_cycles == found.walk + tail, f"{geometry}, flags {flags}"
+    for n, geometry in enumerate(itertools.islice(geometries(bench, kind), 6)):
+        changes = [
+            Changes({}, {y for y in range(tensor.height) if n % 3 and bench.rng.random() < n % 3 / 2})
+            for tensor in geometry.inputs
+        ]
+        found, _ = await bench.check(geometry, *changes)
+        # If the last output row was walked, the fetch judges its last request after the walker is done; a
+        # CONCAT's tag leaves a cycle later.
+        tail = MaskFetch.LATENCY - 2 if found.last_row_walked else 0
+        tail += found.last_row_walked and geometry.op is Op.CONCAT
+        assert bench.busy_cycles == found.walk + tail, f"{geometry}, {changes}"
 
 
 @cocotb.test()
@@ -230,13 +291,27 @@ async def latency_and_one_event_a_cycle(dut: Any) -> None:
     """The first event comes as soon as the parts allow, then one in each cycle, over passes and rows."""
     bench = Bench(dut, 0.0, 5)
     await start(dut)
-    geometry = small(bench, 16, same=False)
-    found, started = await bench.check(geometry, bench.all_events(geometry.input))
+    geometry = small(bench, 16, padding=0)
+    found, started = await bench.check(geometry, Changes.of(bench.all_events(geometry.input)))
     assert consecutive(bench.events.cycles)
     # The pixel takes a cycle, then request 0 is taken; its word leaves when the next is known to have events.
     assert found.first_pixel is not None
     first_request = started + found.first_pixel + 2
     assert bench.events.cycles[0] == first_request + MaskFetch.LATENCY + EventScanner.LATENCY
+
+
+@cocotb.test()
+async def depthwise_events_one_a_cycle(dut: Any) -> None:
+    """A mask word gives several words of events, so the walk keeps ahead of the array."""
+    bench = Bench(dut, 0.0, 7)
+    await start(dut)
+    lanes, drain = bench.config.total_lanes, bench.config.drain
+    geometry = depthwise(bench, 2 * lanes, 1)
+    await bench.check(geometry, Changes.of(bench.all_events(geometry.input)))
+    taps, outputs = 6, 2
+    assert len(bench.events.items) == outputs * 2 * taps * lanes // drain
+    # Of 3 x 2 taps a pass walks 6 mask words and 2 segments, and 2 cycles before; 4 events or 8 a word.
+    assert consecutive(bench.events.cycles)
 
 
 @cocotb.test()
@@ -246,7 +321,7 @@ async def reset_in_mid_stream(dut: Any, stall: float) -> None:
     await start(dut)
     geometry = small(bench, 3)
     for cycles in range(1, 80, 8):
-        await bench.check(geometry, {(2, 5): 9}, key=cycles % 16 == 1)
+        await bench.check(geometry, Changes.of({(2, 5): 9}), key=cycles % 16 == 1)
         await bench.begin()
         await wait(dut, cycles)
         await reset(dut, bench.events, bench.tags, cycles=1 + cycles % 3)

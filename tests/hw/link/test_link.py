@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import struct
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -15,10 +16,10 @@ from fake_device import CYCLES, FakeDevice, Word, unpack_layer
 from link_bench import packets, simulate, sink, source
 
 from stillframe.contract import ArrayConfig, Memory, Mode
-from stillframe.contract.array import LAYER_WORDS
+from stillframe.contract.array import LAYER_WORDS, PACKET_BYTES
 from stillframe.contract.layer import LAYER_FIELDS, pack_layer
 from stillframe.contract.memory_map import READABLE, columns, rows
-from stillframe.contract.packets import HEADER_BYTES, RESPONSE, Packet, Status, encode
+from stillframe.contract.packets import HEADER_BYTES, READ_WORDS, RESPONSE, Packet, Status, encode
 from stillframe.hw.link import Link
 
 CONFIG = ArrayConfig.parse("1x4@25F")
@@ -139,6 +140,11 @@ class LinkBench:
                 ctx.set(control.done, 1)
 
 
+def address(memory: int, column: int, row: int) -> bytes:
+    """What a WRITE's or READ's payload begins with."""
+    return struct.pack("<BBI", memory, column, row)
+
+
 def layer_words(rng: random.Random, config: ArrayConfig) -> bytes:
     """A WRITE's payload: a descriptor of a small input tensor."""
     height, width, channels = rng.randrange(1, 4), rng.randrange(1, 6), rng.randrange(1, 10)
@@ -154,7 +160,7 @@ def layer_words(rng: random.Random, config: ArrayConfig) -> bytes:
     }
     packed = pack_layer(fields | {"macs_dense": rng.randrange(1 << 32)})
     assert len(packed) <= LAYER_WORDS
-    return bytes([Memory.LAYERS, 0, 0, 0]) + b"".join(word.to_bytes(4, "little") for word in packed)
+    return address(Memory.LAYERS, 0, 0) + b"".join(word.to_bytes(4, "little") for word in packed)
 
 
 def frame(rng: random.Random, fake: FakeDevice) -> Iterator[tuple[int, bytes]]:
@@ -184,10 +190,12 @@ def access(rng: random.Random, config: ArrayConfig) -> tuple[int, bytes]:
     count = rng.choice([0, 1, 2, 5])
     row = rng.choice([0, rng.randrange(limit), limit - count, limit - count, limit - count + 1])
     column = rng.choice([0, rng.randrange(columns(known, config)), columns(known, config)])
-    address = bytes([memory, column]) + row.to_bytes(2, "little")
+    if rng.random() < 0.1:
+        row += 1 << 16  # no memory here is as deep: the upper bytes count, too
+    place = address(memory, column, row)
     if rng.random() < (0.7 if known in READABLE else 0.1):
-        return Packet.READ, address + (count if rng.random() < 0.95 else 256).to_bytes(2, "little")
-    return Packet.WRITE, address + rng.randbytes(4 * count)
+        return Packet.READ, place + (count if rng.random() < 0.95 else 256).to_bytes(2, "little")
+    return Packet.WRITE, place + rng.randbytes(4 * count)
 
 
 def requests(rng: random.Random, fake: FakeDevice) -> Iterator[tuple[int, bytes]]:
@@ -208,7 +216,7 @@ def requests(rng: random.Random, fake: FakeDevice) -> Iterator[tuple[int, bytes]
 
 @pytest.mark.parametrize(
     ("array", "stall", "seed", "count"),
-    [("1x4@25F", 0, 1, 150), ("1x16@25F", 0.3, 2, 100), ("1x16", 0.6, 3, 60)],
+    [("1x4@25F", 0, 1, 150), ("1x16@25F", 0.3, 2, 100), ("1x16", 0.6, 3, 90)],
 )
 def test_link_answers_and_acts_as_the_device_in_plain_python(array, stall, seed, count):
     config = ArrayConfig.parse(array)
@@ -258,7 +266,7 @@ def test_half_a_packet_and_a_reset_leave_nothing_behind():
 
     async def bench(ctx: Any) -> None:
         await b.request(ctx, Packet.HELLO, 0)
-        write = encode(Packet.WRITE, 1, bytes([Memory.STATE, 0, 7, 0]) + b"\x01\x02\x03\x04")
+        write = encode(Packet.WRITE, 1, address(Memory.STATE, 0, 7) + b"\x01\x02\x03\x04")
         for length in range(len(write)):
             await b.give(ctx, write[:length])
             ctx.set(b.reset, 1)
@@ -281,7 +289,7 @@ def test_repeated_requests_are_answered_and_not_done_twice():
         ok = bytes([Status.OK])
         await b.request(ctx, Packet.HELLO, 9)
         await b.request(ctx, Packet.WRITE, 10, layer_words(random.Random(1), CONFIG))
-        write = bytes([Memory.CODES, 0, 5, 0, 1, 2, 3, 4])
+        write = address(Memory.CODES, 0, 5) + bytes([1, 2, 3, 4])
         assert await b.request(ctx, Packet.WRITE, 11, write) == ok
         b.memories[Memory.CODES][0, 5] = 99
         assert await b.request(ctx, Packet.WRITE, 11, write) == ok
@@ -337,7 +345,7 @@ def test_state_in_doubt_asks_for_a_key_frame(event):
 
         whole = bytes([0, 2, 5, 6])
         assert await request(Packet.HELLO) == Status.OK
-        assert await request(Packet.WRITE, bytes([Memory.LAYERS, 0, 0, 0]) + descriptor) == Status.OK
+        assert await request(Packet.WRITE, address(Memory.LAYERS, 0, 0) + descriptor) == Status.OK
         assert await request(Packet.BEGIN, b"\0") == Status.NEEDS_KEY
         assert await request(Packet.INPUT, whole) == Status.NOT_BEGUN
         assert await request(Packet.RUN) == Status.NOT_BEGUN
@@ -353,8 +361,7 @@ def test_state_in_doubt_asks_for_a_key_frame(event):
             case "hello":
                 assert await request(Packet.HELLO) == Status.OK
             case "layers":
-                address = bytes([Memory.LAYERS, 0, 9, 0])
-                assert await request(Packet.WRITE, address + bytes(4)) == Status.OK
+                assert await request(Packet.WRITE, address(Memory.LAYERS, 0, 9) + bytes(4)) == Status.OK
             case "begin":
                 assert await request(Packet.BEGIN, b"\0") == Status.OK
             case "incomplete":
@@ -380,10 +387,14 @@ def test_longest_read_and_write():
     b = LinkBench()
 
     async def bench(ctx: Any) -> None:
-        words = random.Random(5).randbytes(4 * 255)
+        most = (PACKET_BYTES - len(address(0, 0, 0))) // 4
+        words = random.Random(5).randbytes(4 * READ_WORDS)
         await b.request(ctx, Packet.HELLO, 0)
-        assert await b.request(ctx, Packet.WRITE, 1, bytes([Memory.STATE, 1, 3, 0]) + words) == b"\0"
-        answer = await b.request(ctx, Packet.READ, 2, bytes([Memory.STATE, 1, 3, 0, 255, 0]))
+        write = address(Memory.STATE, 1, 3) + words[: 4 * most]
+        assert await b.request(ctx, Packet.WRITE, 1, write) == b"\0"
+        write = address(Memory.STATE, 1, 3 + most) + words[4 * most :]
+        assert await b.request(ctx, Packet.WRITE, 2, write) == b"\0"
+        answer = await b.request(ctx, Packet.READ, 3, address(Memory.STATE, 1, 3) + bytes([READ_WORDS, 0]))
         assert answer == b"\0" + words
         assert b.memories[Memory.STATE][0].max() == 0
 
