@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from agreement import assert_agrees
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from scenes import hard_frames
@@ -14,7 +15,7 @@ from stillframe.compiler import compile_graph
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.driver import Device, Session
 from stillframe.frontend import read_tflite
-from stillframe.golden import GoldenModel, ReferenceModel
+from stillframe.golden import ReferenceModel
 
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
@@ -67,32 +68,17 @@ def fitting(shape: Shape, window: Pair, padding: int, dilation: Pair = (1, 1)) -
 def compare(
     data: bytes, device: Callable[[str], Device], array: str, mode: str, threshold: int, seed: int
 ) -> None:
-    """Run hard frames on the device; all three have to agree (TFLite only knows threshold 0).
-
-    The multiplications that the device counts have to be the golden model's too.
-    """
+    """Run hard frames on the device; all three have to agree (TFLite only knows threshold 0)."""
     graph = read_tflite(data, "layer", "layer")
     shape = graph.tensors[graph.input.tensor].shape
-    shape = shape if len(shape) == 3 else (1, 1, *shape)
-    frames = hard_frames(shape, seed)
-    flat = frames.reshape(len(frames), *graph.tensors[graph.input.tensor].shape)
-    trace = GoldenModel(graph, threshold).run(flat)
-    if threshold == 0:
-        for name, values in ReferenceModel(graph).run(flat)[0].items():
-            assert np.array_equal(trace.outputs[name], values)
+    frames = hard_frames(shape if len(shape) == 3 else (1, 1, *shape), seed)
+    flat = frames.reshape(len(frames), *shape)
     try:
         program = compile_graph(graph, ArrayConfig.parse(array), mode=mode, threshold=threshold)
     except StillframeError as error:
         assume("take a larger part" not in str(error))
         raise
-    session = Session(device(array), program)
-    for number, frame in enumerate(frames):
-        result = session.run(frame)
-        for name, values in result.outputs.items():
-            assert np.array_equal(values, trace.outputs[name][number]), f"frame {number}"
-        for layer, counters in zip(program.layers, result.layers, strict=True):
-            if layer.name in trace.macs:
-                counts = trace.macs[layer.name]
-                issued = {"delta": counts.delta[number], "direct": counts.direct[number], "dense": counts.dense}
-                assert counters.macs_issued == issued[mode], f"frame {number}"
-                assert counters.macs_issued + counters.macs_skipped == counts.dense, f"frame {number}"
+    results = assert_agrees(Session(device(array), program), graph, flat, threshold)
+    if threshold == 0:
+        for name, values in ReferenceModel(graph).run(flat)[0].items():
+            np.testing.assert_array_equal([result.outputs[name] for result in results], values)
