@@ -100,7 +100,8 @@ class Accelerator(wiring.Component):
             m.d.comb += tags.o.ready.eq(drain.tags.ready)
         with m.Else():
             m.d.comb += tags.o.ready.eq(windows.tags.ready)
-        summed, coded = stream.Signature(sum_word(config)).create(), stream.Signature(table_word(config)).create()
+        summed = stream.Signature(sum_word(config)).create()
+        coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
         self._admit(m, credits.room, drain.o, state.i)
         self._admit(m, credits.room, windows.sums, summed)

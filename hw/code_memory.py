@@ -16,9 +16,9 @@ from .signatures import HostBus
 class CodeMemory(wiring.Component):
     """CODES, with one port to write and one to read, which the encoder, the window reader and the host share.
 
-    The encoder goes first; the window reader is granted the cycles in which the encoder neither reads nor holds on to
-    what it read (``encoder_idle``). The host comes only while no layer runs. Read data appears in the cycle
-    after the read.
+    The encoder goes first; the window reader is granted the cycles in which the encoder neither reads nor
+    holds on to what it read (``encoder_idle``). The host comes only while no layer runs. Read data appears in
+    the cycle after the read.
     """
 
     encoder_en: Signal

@@ -61,7 +61,6 @@ class Concatenation(wiring.Component):
             channels.eq(kept | (self.i.word.codes.as_value() << fresh.shift_left(3))),
             together.eq(fresh + self.i.count),
             full.eq(together >= drain),
-            Assert(~(self.valid & flush)),
             self.o.row.eq(0),
             self.o.offset.eq(Mux(flush, offset, start)),
             self.o.codes.as_value().eq(Mux(flush, held, channels[: 8 * drain])),
@@ -71,7 +70,7 @@ class Concatenation(wiring.Component):
             self.dropped.eq(self.valid & ~full),
             self.extra.eq(flush),
         ]
-        m.d.sync += flush.eq(0)
+        m.d.sync += [flush.eq(0), Assert(~(self.valid & flush))]
         with m.If(self.valid):
             m.d.sync += [
                 waiting.eq(Mux(full, together - drain, together)),

@@ -28,8 +28,9 @@ def _several(bits: Value) -> tuple[Value, Value]:
 class EventScanner(wiring.Component):
     """Gives the events of each word from its lowest element up.
 
-    In a depthwise layer the lanes stand for channels, so an event names those that it is for. With multiplier
-    1 an event is a whole activation word, values beside it being 0 where they did not change.
+    In a depthwise layer the lanes stand for channels, so an event names those that it is for: at least one,
+    for its channel has outputs in the pass. With multiplier 1 an event is a whole activation word, values
+    beside it being 0 where they did not change.
 
     Latency ``LATENCY`` cycles, throughput one event a cycle, also from word to word.
 
@@ -188,6 +189,7 @@ class EventScanner(wiring.Component):
             first.eq(Mux(lane < 0, 0, lane)),
             last.eq(Mux(lane + width > lanes, lanes - 1, lane + width - 1)),
         ]
+        m.d.sync += Assert(~self.o.valid | stages[3].null | (stages[3].first_lane <= stages[3].last_lane))
         with m.If(layer.depthwise):
             m.d.sync += [
                 stages[2].first_lane.eq(first),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -28,16 +28,17 @@ class PatchWalker(wiring.Component):
     Of two tensors (ADD, CONCAT) the kernel rows are a row of each. A CONCAT gives every pixel of a row of
     which one has a flag.
 
-    Throughput: one request a cycle, and one cycle more for each pixel, for each segment of several, for each
-    kernel row without a flag that is not the last of the pass, and three for each depthwise pass after the
-    first. An output row takes ``kernel_rows + stride_rows + 5`` cycles more (the last one ``kernel_rows +
-    4``); that is all an output row left out costs. The first row begins ``pad_rows + 1`` cycles after
-    ``start``.
+    Throughput: one request a cycle, and one cycle more for each segment (of an undivided kernel row only in a
+    pixel's first pass), for each kernel row of a segment that has no flag or lies outside the image unless it
+    is the pass's last, and two for each depthwise pass after the first. An output row takes ``kernel_rows +
+    stride_rows + 5`` cycles more (``kernel_rows + 5`` if the next one shares its receptive fields, the last
+    one ``kernel_rows + 4``); that is all an output row left out costs. The first row begins ``pad_rows + 1``
+    cycles after ``start``.
 
     Ports:
         start: Pulse; ``layer`` is constant from then until ``busy`` falls.
         busy: High from the cycle after ``start`` until the last request was taken.
-        flag_en, flag_row, flag: Writes a row flag (one row a cycle, never while walking).
+        flag_en, flag_row, flag: Writes a row flag (never one that is being read).
     """
 
     start: Signal
@@ -259,6 +260,8 @@ class PatchWalker(wiring.Component):
                     flag_read.addr.eq(probe_flag),
                     flag_read.en.eq(probing),
                 ]
+                reading = probing & inside  # what is read elsewhere is not looked at
+                m.d.sync += Assert(~(flag_write.en & reading & (flag_write.addr == flag_read.addr)))
                 m.d.sync += [probed_valid.eq(probing), probed.eq(probe), probed_inside.eq(inside)]
                 with m.If(probing):
                     m.d.sync += [

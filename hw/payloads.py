@@ -13,7 +13,7 @@ TAG = data.StructLayout(
         "row": 16,  # PARAMS row of the pass
         "final": 1,  # last pass over this pixel
         "source": ADDRESS_BITS,  # CODES word of the window's first pixel
-        "span": ADDRESS_BITS,  # activation words of a window row; CONCAT: CODES word of the second input's pixel
+        "span": ADDRESS_BITS,  # activation words of a window row; CONCAT: CODES word of the second pixel
         "rows": 7,  # window rows inside the image; 0 if no pixel of the window is
     }
 )
@@ -25,7 +25,7 @@ MASK_REQUEST = data.StructLayout(
         "block": 18,  # EVENTS block of 32 elements
         "first": 5,  # first element of the word that lies in the segment
         "until": 5,  # last element of the word that lies in the segment
-        "weight": ADDRESS_BITS,  # WEIGHTS row of the word's element 0 (modulo 2**20); depthwise: of every element
+        "weight": ADDRESS_BITS,  # WEIGHTS row of the word's element 0, modulo 2**20; depthwise: of all
         "channel": signed(8),  # depthwise: channel of the word's element 0, counted from the pass's first one
         "rest": 3,  # depthwise: outputs of that first channel that belong to the pass before
         "empty": 1,  # no kernel row here, only the end
@@ -76,7 +76,7 @@ def sums(config: ArrayConfig) -> data.StructLayout:
 
 
 def sum_word(config: ArrayConfig) -> data.StructLayout:
-    """One activation word of sums to requantise; ``row`` is its PARAMS row, ``offset`` its place in the tensor."""
+    """One activation word of sums to requantise; ``row``: its PARAMS row, ``offset``: place in the tensor."""
     return data.StructLayout(
         {
             "z": data.ArrayLayout(signed(SUM_BITS), config.drain),

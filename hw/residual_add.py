@@ -1,4 +1,4 @@
-"""Sum or difference of two words of codes of different scales, bit for bit as TFLite's ADD and SUB form it."""
+"""Sum or difference of two words of codes of different scales, bit for bit as TFLite's ADD and SUB."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class RescaleLane(wiring.Component):
         high = register("high", centred * multiplier[17:])
         product = register("product", (high << 17) + low)
         shift = register("shift", self.shift, 3)
-        # Rounding h / 2**shift half away from zero is adding one half and flooring, for a negative h one less.
+        # Rounding h / 2**shift half away from zero: add one half and floor, for a negative h one less.
         h = (product + (1 << (FRACTION - 1))) >> FRACTION
         away = register("away", (h - ((shift != 0) & product[-1]))[: SUM_BITS - 1].as_signed())
         shift = register("shift_away", shift)

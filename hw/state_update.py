@@ -17,10 +17,9 @@ from .signatures import HostBus, LayerSignature
 class StateUpdate(wiring.Component):
     """Adds the stored accumulators to a word of sums and keeps the result (brief, section 2: Z).
 
-    With ``use_state`` in a key frame the sums are kept as they are; without it nothing is added or kept.
-    Sums wrap
-    at ``ACC_BITS`` bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles, throughput one
-    word a cycle.
+    With ``use_state`` in a key frame the sums are kept as they are; without it nothing is added or kept. Sums
+    wrap at ``ACC_BITS`` bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles,
+    throughput one word a cycle.
 
     ``host`` reads and writes the state while no layer runs.
     """

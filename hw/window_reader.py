@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -112,7 +112,12 @@ class WindowReader(wiring.Component):
             read.eq(wants & (hollow | self.read_grant)),
         ]
         reserve = read & (window_end | concatenating)
-        m.d.sync += reserved.eq(reserved + reserve + self.extra - self.taken - self.dropped)
+        given_back = self.taken + self.dropped
+        m.d.sync += [
+            reserved.eq(reserved + reserve + self.extra - given_back),
+            Assert(reserved <= PLACES),
+            Assert(given_back <= reserved + self.extra),
+        ]
 
         with m.If(read):
             m.d.sync += [column.eq(next_column), next_column.eq(next_column + step), first.eq(0)]

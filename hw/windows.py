@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Assert, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,10 +19,11 @@ from .window_reader import PLACES, WindowReader
 
 
 class Windows(wiring.Component):
-    """For each tag the words of an output pixel: ``codes`` of a POOL or CONCAT layer, ``sums`` of an ADD layer.
+    """For each tag the words of an output pixel: ``codes`` of a POOL or CONCAT layer, ``sums`` of an ADD.
 
     Throughput: one word read a cycle that ``read_grant`` allows (see :class:`WindowReader`).
-    Latency: ``POOL_LATENCY`` or ``ADD_LATENCY`` cycles from the read of an output word's last input to it.
+    Latency: ``POOL_LATENCY`` or ``ADD_LATENCY`` cycles from the read of an output word's last input to it; of
+    a CONCAT ``POOL_LATENCY``, one more if the word is not full.
     """
 
     POOL_LATENCY = WindowReader.LATENCY + Queue.LATENCY
@@ -75,6 +76,7 @@ class Windows(wiring.Component):
             sum_queue.i.p.eq(adder.o),
             sum_queue.i.valid.eq(adder.done),
         ]
+        m.d.sync += [Assert(~queue.i.valid | queue.i.ready) for queue in (code_queue, sum_queue)]
         for reducer, op in ((max_pool, Op.POOL), (concatenation, Op.CONCAT), (adder, Op.ADD)):
             m.d.comb += [reducer.i.eq(reader.o), reducer.valid.eq(reader.valid & (layer.op == op))]
         with m.If(layer.op == Op.CONCAT):

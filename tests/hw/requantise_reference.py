@@ -62,7 +62,7 @@ def rounding_divide(x: int, exponent: int) -> int:
 def requantise(z: int, channel: Channel, layer: Range) -> int:
     """The code of an accumulator.
 
-    Step by step as in TFLite, with the two roundings of MultiplyByQuantizedMultiplier, or with one, halves up.
+    Step by step as in TFLite: the two roundings of MultiplyByQuantizedMultiplier, or one only, halves up.
     """
     x = wrap(wrap(z + channel.bias) << channel.left)
     if layer.round_once:

@@ -22,8 +22,9 @@ SHAPE = (9, 10, 3)
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """Convolutions of 3 x 3 and 5 x 5, SAME and VALID, strides 1 and 2, more channels than lanes, PReLU,
-    ReLU6, max-pool, a dense layer, two outputs, a softmax."""
+    """Convolutions of 3 x 3 and 5 x 3, SAME and VALID, strides 1 and 2, more channels than lanes, depthwise
+    ones with multipliers 1 and 3, a residual sum, a concatenation, PReLU, ReLU6, max-pool, a dense layer, two
+    outputs, a softmax."""
     keras = load_tensorflow().keras
     layers = keras.layers
     keras.utils.set_random_seed(3)
@@ -31,7 +32,11 @@ def graph() -> Graph:
     x = layers.Conv2D(5, 3, padding="same", name="same")(image)
     x = layers.PReLU(shared_axes=[1, 2], alpha_initializer="uniform", name="slope")(x)
     x = layers.MaxPooling2D(2, padding="same", name="pool")(x)
-    x = layers.Conv2D(20, 5, strides=2, padding="same", activation="relu6", name="wide")(x)
+    y = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
+    x = layers.Add(name="sum")([x, y])
+    y = layers.DepthwiseConv2D((2, 3), (2, 2), depth_multiplier=3, padding="same", name="triple")(image)
+    x = layers.Concatenate(name="both")([x, y])
+    x = layers.Conv2D(20, (5, 3), strides=2, padding="same", activation="relu6", name="wide")(x)
     head = layers.Conv2D(2, 1, name="map")(x)
     x = layers.Dense(7, name="dense")(layers.Flatten()(x))
     model = keras.Model(image, {"map": head, "classes": layers.Softmax(name="classes")(x)})

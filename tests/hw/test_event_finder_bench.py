@@ -13,7 +13,9 @@ from stillframe.sim.cocotb_runner import run_bench
 BENCH = Path(__file__).parent / "benches" / "bench_event_finder.py"
 
 
-@pytest.mark.parametrize("array", ["1x16", "1x16@25F"])  # 4 and 2 elements to an activation word
+@pytest.mark.parametrize(
+    "array", ["1x16", "1x16@25F", "1x64@45F"]
+)  # 4, 2 and 1 elements to an activation word
 def test_bench(monkeypatch: pytest.MonkeyPatch, array: str) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
     run_bench(EventFinder(small_array(array)), BENCH, {"array": array})

@@ -1,82 +1,34 @@
-"""What the parts assert of each other, in Amaranth's simulator: Verilog does not know these assertions.
+"""What the parts assert of each other, in Amaranth's simulator.
 
-Each is met by what the part is for, and fails on what it forbids. The smallest parts' timing is here, too.
+Each is met by what the part is for, and fails on what it forbids; the benches on Verilator are held to the
+same assertions. The smallest parts' timing is here, too.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
-from amaranth.lib import wiring
 from amaranth.sim import Simulator, SimulatorContext
-from receptive_fields import Base, Geometry, find
+from asserted import drive, simulate, stream
+from geometry import Base, Geometry
+from receptive_fields import Changes, find
 from small_arrays import small_array
+from stream_bench import plain
 from tensors import MASK_BITS, Tensor
 
+from stillframe.contract import Op
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.credits import Credits
 from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.mask_fetch import MaskFetch
 from stillframe.hw.mask_writer import MaskWriter
+from stillframe.hw.patch_walker import PatchWalker
 from stillframe.hw.queue import Queue
 from stillframe.hw.state_update import StateUpdate
 
 CONFIG = small_array("1x16@25F")
-Testbench = Callable[[SimulatorContext], Awaitable[None]]
-
-
-def simulate(component: wiring.Component, testbench: Testbench, forbidden: Testbench | None = None) -> None:
-    """Run a testbench; ``forbidden``, run after it, has to violate an assertion of the component."""
-    reached = False
-
-    async def bench(ctx: SimulatorContext) -> None:
-        nonlocal reached
-        await testbench(ctx)
-        reached = True
-        if forbidden is not None:
-            await forbidden(ctx)
-
-    sim = Simulator(component)
-    sim.add_clock(1e-6)
-    sim.add_testbench(bench)
-    if forbidden is None:
-        sim.run()
-    else:
-        with pytest.raises(AssertionError, match="Assertion violated"):
-            sim.run()
-    assert reached, "an assertion was violated by what is allowed"
-
-
-def drive(ctx: SimulatorContext, port: Any, **values: Any) -> None:
-    """Set members of an interface or a component."""
-    for name, value in values.items():
-        ctx.set(getattr(port, name), value)
-
-
-async def stream(
-    ctx: SimulatorContext, i: Any, o: Any, payloads: list[Any], cycles: int = 60
-) -> tuple[list[int], list[int], list[Any]]:
-    """Send payloads, take what comes: the cycles of both and what came."""
-    taken: list[int] = []
-    given: list[int] = []
-    came: list[Any] = []
-    ctx.set(o.ready, 1)
-    for cycle in range(cycles):
-        waiting = len(taken) < len(payloads)
-        ctx.set(i.valid, waiting)
-        if waiting:
-            ctx.set(i.payload, payloads[len(taken)])
-        if ctx.get(i.valid & i.ready):
-            taken.append(cycle)
-        if ctx.get(o.valid & o.ready):
-            given.append(cycle)
-            came.append(ctx.get(o.payload))
-        await ctx.tick()
-    return taken, given, came
 
 
 def test_queue() -> None:
@@ -162,6 +114,23 @@ def test_value_written_while_it_is_read_is_caught() -> None:
 
     async def forbidden(ctx: SimulatorContext) -> None:
         await stream(ctx, scanner.i, scanner.o, [word], cycles=20)
+
+    simulate(scanner, bench, forbidden)
+
+
+def test_event_for_no_lane_is_caught() -> None:
+    scanner = EventScanner(CONFIG)
+
+    async def scan(ctx: SimulatorContext, channel: int) -> None:
+        word = {"bits": 1, "channel": channel, "last": 1}
+        await stream(ctx, scanner.i, scanner.o, [word], cycles=20)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, scanner.layer, depthwise=1, multiplier=3)
+        await scan(ctx, 5)  # lane 15 of 16
+
+    async def forbidden(ctx: SimulatorContext) -> None:
+        await scan(ctx, 6)
 
     simulate(scanner, bench, forbidden)
 
@@ -270,22 +239,27 @@ def test_entering_without_room_and_leaving_nothing_are_caught(does: str) -> None
     simulate(credits, bench, forbidden)
 
 
-def test_a_layer_violates_nothing() -> None:
+@pytest.mark.parametrize("multiplier", [0, 1, 3])
+def test_a_layer_violates_nothing(multiplier: int) -> None:
     """A small layer in the event finder, with every assertion in it, finds what it should."""
     finder = EventFinder(CONFIG)
-    source = Tensor(3, 4, 3, CONFIG.drain)
-    geometry = Geometry.make(source, 20, (3, 3), (1, 2), True, CONFIG.total_lanes)
+    source = Tensor(3, 4, 7, CONFIG.drain)
+    channels, around = source.channels * multiplier or 20, ((1, 1), (1, 1))
+    geometry = Geometry(
+        Op.MAC, source, channels, CONFIG.total_lanes, (3, 3), (1, 2), around, multiplier=multiplier
+    )
     base = Base(masks=4, events=2, codes=100, rows=5, weights=50, params=7)
-    element = 2 * source.pixel + 1
-    found = find(geometry, base, {1}, {(1, element): -255}, everything=True, pooling=False)
+    element = 2 * source.pixel + 2
+    found = find(geometry, base, [Changes.of({(1, element): -255})], True)
 
     async def bench(ctx: SimulatorContext) -> None:
-        drive(ctx, finder.layer, op=1, evaluate_all=1, **geometry.fields(), **base.fields())
+        drive(ctx, finder.layer, evaluate_all=1, **geometry.fields(base))
         address = base.events * MASK_BITS // CONFIG.drain + source.pitch + element // CONFIG.drain
         mask = base.masks + source.mask_pitch
+        values = [-255 if d == element % CONFIG.drain else 0 for d in range(CONFIG.drain)]
         drive(ctx, finder, flag_en=1, flag_row=base.rows + 1, flag=1)
         drive(ctx, finder, mask_en=1, mask_address=mask, mask_bits=1 << element)
-        drive(ctx, finder, event_en=1, event_address=address, event_values=[-255] * CONFIG.drain)
+        drive(ctx, finder, event_en=1, event_address=address, event_values=values)
         await ctx.tick()
         drive(ctx, finder, flag_en=0, mask_en=0, event_en=0, start=1)
         await ctx.tick()
@@ -295,13 +269,34 @@ def test_a_layer_violates_nothing() -> None:
         events, tags = [], []
         for _ in range(found.walk + 20):
             if ctx.get(finder.events.valid):
-                event = ctx.get(finder.events.payload)
-                events.append((0 if event.null else event.weight, event.value, event.null, event.last))
+                events.append(plain(ctx.get(finder.events.payload)))
             if ctx.get(finder.tags.valid):
-                tags.append({name: ctx.get(finder.tags.payload)[name] for name in found.tags[0]})
+                tags.append(plain(ctx.get(finder.tags.payload)))
             await ctx.tick()
-        names = ("weight", "value", "null", "last")
-        assert events == [tuple(event[name] for name in names) for event in found.events]
-        assert tags == found.tags
+        for came, wanted in ((events, found.events), (tags, found.tags)):
+            assert [{name: c[name] for name in w} for c, w in zip(came, wanted, strict=True)] == wanted
 
     simulate(finder, bench)
+
+
+def test_row_flag_written_while_it_is_read_is_caught() -> None:
+    walker = PatchWalker(CONFIG)
+    source = Tensor(1, 1, 1, CONFIG.drain)
+    geometry = Geometry(Op.MAC, source, 1, CONFIG.total_lanes)
+
+    async def walk(ctx: SimulatorContext) -> None:
+        drive(ctx, walker, start=1)
+        await ctx.tick()
+        drive(ctx, walker, start=0)
+        for _ in range(12):
+            await ctx.tick()
+        assert not ctx.get(walker.busy)
+
+    async def bench(ctx: SimulatorContext) -> None:
+        drive(ctx, walker.layer, **geometry.fields(Base(rows=9)))
+        drive(ctx, walker, flag_en=1, flag_row=8)
+        await walk(ctx)
+        drive(ctx, walker, flag_row=9)
+        await ctx.tick()
+
+    simulate(walker, bench, walk)

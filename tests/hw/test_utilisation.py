@@ -16,10 +16,11 @@ from amaranth.lib import wiring
 import stillframe.hw
 from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import LAYER_WORDS, MASK_BITS, MAX_LAYERS, block_rams
+from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_BITS, block_rams
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.code_memory import CodeMemory
+from stillframe.hw.concatenation import Concatenation
 from stillframe.hw.credits import Credits
 from stillframe.hw.delta_encoder import DeltaEncoder
 from stillframe.hw.drain import Drain
@@ -34,21 +35,26 @@ from stillframe.hw.patch_walker import PatchWalker
 from stillframe.hw.payloads import TAG
 from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import RequantiseLane, Requantiser
+from stillframe.hw.residual_add import RescaleLane, ResidualAdd
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
+from stillframe.hw.window_reader import WindowReader
+from stillframe.hw.windows import Windows
 
 CONFIG = ArrayConfig.parse("1x16@25F")
 DRAIN = CONFIG.drain
 
-WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes)
-PARAMS = 2 * DRAIN * block_rams(CONFIG.params_words, 32) + block_rams(CONFIG.params_words, 8 * DRAIN)
+WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes, CONFIG.total_lanes // 4)
+PARAMS = 2 * block_rams(CONFIG.params_words, 32 * DRAIN, DRAIN) + block_rams(
+    CONFIG.params_words, 8 * DRAIN, DRAIN
+)
 TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
-STATE = block_rams(CONFIG.state_words, 24 * DRAIN)
+STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
 CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
 MASKS = block_rams(CONFIG.masks_words, MASK_BITS)
 FLAGS = block_rams(CONFIG.rows, 1)
-LAYERS = block_rams(LAYER_WORDS * MAX_LAYERS, 32)
+LAYERS = block_rams(LAYER_WORDS * CONFIG.layers, 32)
 COUNTERS = PACKET = 1
 
 
@@ -63,26 +69,33 @@ class Budget:
 
 
 BUDGETS = {
-    Accelerator: Budget(lambda: Accelerator(CONFIG), 9500, CONFIG.block_rams, CONFIG.total_lanes + 4 * DRAIN),
+    Accelerator: Budget(
+        lambda: Accelerator(CONFIG), 9500, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
+    ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
+    Concatenation: Budget(lambda: Concatenation(CONFIG), 130),
     Credits: Budget(lambda: Credits(8), 20),
     DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
     Drain: Budget(lambda: Drain(CONFIG), 530),
-    EventFinder: Budget(lambda: EventFinder(CONFIG), 2250, EVENTS + MASKS + FLAGS),
-    EventScanner: Budget(lambda: EventScanner(CONFIG), 420, EVENTS),
+    EventFinder: Budget(lambda: EventFinder(CONFIG), 3950, EVENTS + MASKS + FLAGS),
+    EventScanner: Budget(lambda: EventScanner(CONFIG), 720, EVENTS),
     Link: Budget(lambda: Link(CONFIG), 1400, PACKET),
-    MacArray: Budget(lambda: MacArray(CONFIG), 950, WEIGHTS, CONFIG.total_lanes),
-    MacBank: Budget(lambda: MacBank(CONFIG), 950, WEIGHTS, CONFIG.total_lanes),
+    MacArray: Budget(lambda: MacArray(CONFIG), 1260, WEIGHTS, CONFIG.total_lanes),
+    MacBank: Budget(lambda: MacBank(CONFIG), 1230, WEIGHTS, CONFIG.total_lanes),
     MaskFetch: Budget(lambda: MaskFetch(CONFIG), 240, MASKS),
     MaskWriter: Budget(lambda: MaskWriter(CONFIG), 700),
-    MaxPool: Budget(lambda: MaxPool(CONFIG), 530),
-    PatchWalker: Budget(lambda: PatchWalker(CONFIG), 1680, FLAGS),
-    Queue: Budget(lambda: Queue(TAG, 8), 150),
+    MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
+    PatchWalker: Budget(lambda: PatchWalker(CONFIG), 2930, FLAGS),
+    Queue: Budget(lambda: Queue(TAG, 8), 180),
     RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1130, PARAMS, 4 * DRAIN),
-    Sequencer: Budget(lambda: Sequencer(CONFIG), 820, LAYERS + COUNTERS),
+    RescaleLane: Budget(RescaleLane, 340, 0, 2),
+    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 880, 0, 2 * DRAIN),
+    Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 630, STATE),
+    WindowReader: Budget(lambda: WindowReader(CONFIG), 530),
+    Windows: Budget(lambda: Windows(CONFIG), 1970, 0, 2 * DRAIN),
 }
 
 

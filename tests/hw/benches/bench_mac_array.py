@@ -56,8 +56,8 @@ class Bench:
     def pixel(self, events: int) -> list[Event]:
         """Random events, the last of them marked so; a single one may be null.
 
-        They are a convolution's, which all lanes take, or a depthwise layer's, which some take: the same value
-        each, or a word of values.
+        They are a convolution's, which all lanes take, or a depthwise layer's, for some lanes: one value or a
+        word of them.
         """
         rng, lanes, drain = self.rng, self.config.total_lanes, self.config.drain
         null = events == 1 and rng.random() < 0.3
