@@ -16,28 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from program_image import ADDRESSES, Bools, Fields, Image, Ints
+from receptive_walk import Share, Walk
 
-from stillframe.contract import Memory, Mode, Op, Program
-from stillframe.contract.array import ACC_BITS, LAYER_WORDS, MASK_BITS, TABLE_ROWS
-from stillframe.contract.layer import LAYER_FIELDS
-from stillframe.contract.memory_map import Param, columns, rows
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-
-class Fields:
-    """The fields of a descriptor as attributes."""
-
-    def __init__(self, words: npt.NDArray[np.uint32]) -> None:
-        self.values = {}
-        for field in LAYER_FIELDS.values():
-            value = int(words[field.word]) >> field.shift & ((1 << field.width) - 1)
-            sign = 1 << (field.width - 1)
-            self.values[field.name] = (value ^ sign) - sign if field.signed else value
-
-    def __getattr__(self, name: str) -> int:
-        return self.values[name]
+from stillframe.contract import Mode, Op, Program
+from stillframe.contract.array import ACC_BITS, MASK_BITS, SUM_BITS, TABLE_ROWS
+from stillframe.contract.memory_map import Param
 
 
 @dataclass(frozen=True)
@@ -48,7 +32,7 @@ class Trace:
         ran: Whether it ran (a still layer may rest).
         events: Events taken by the array, by output pixel and pass.
         macs_issued, macs_skipped: As the hardware counts them.
-        pixels: Output pixels computed.
+        pixels: Output pixels computed, in part at least.
         sent: Elements of the output tensor that were sent.
         codes: The output tensor in CODES afterwards, int8 (words, drain) from its first word on.
     """
@@ -71,53 +55,33 @@ class Interpreter:
     """
 
     def __init__(self, program: Program, seed: int = 0) -> None:
-        self.config = config = program.config
-        self.drain = drain = config.drain
-        noise = np.random.default_rng(seed)
-        self.codes = noise.integers(-128, 128, (config.codes_words, drain)).astype(np.int8)
-        self.events = noise.integers(-255, 256, (config.events_words, drain)).astype(np.int16)
-        self.masks = noise.integers(0, 1 << 32, config.masks_words, dtype=np.uint32)
-        self.flags = noise.integers(0, 2, config.rows).astype(bool)
-        self.state = noise.integers(-(1 << 23), 1 << 23, (config.state_words, drain))
-        image = {
-            memory: noise.integers(
-                0, 1 << 32, (rows(memory, config), columns(memory, config)), dtype=np.uint32
-            )
-            for memory in (Memory.LAYERS, Memory.WEIGHTS, Memory.PARAMS, Memory.TABLES)
-        }
-        for segment in program.segments:
-            assert segment.row + len(segment.words) <= rows(segment.memory, config)
-            image[segment.memory][segment.row : segment.row + len(segment.words), segment.column] = (
-                segment.words
-            )
-        self.weights = image[Memory.WEIGHTS].astype("<u4").view(np.int8)
-        self.params = image[Memory.PARAMS].view(np.int32)
-        self.tables = image[Memory.TABLES].astype("<u4").view(np.int8).reshape(-1, drain, 4)
-        self.layers: list[Fields] = []
-        while not self.layers or not self.layers[-1].last:
-            start = LAYER_WORDS * len(self.layers)
-            self.layers.append(Fields(image[Memory.LAYERS][start : start + LAYER_WORDS, 0]))
+        self.image = Image(program, seed)
+        self.layers, self.drain = self.image.layers, self.image.drain
         self.sent = [0] * len(self.layers)
-        self._check_regions()
 
     def run(self, codes: npt.NDArray[np.int8], key: bool) -> list[Trace]:
         """Run a frame of input codes (height, width, channels), all of its pixels sent."""
         traces = []
         for index, layer in enumerate(self.layers):
-            rests = layer.skip_still and not key and not self.sent[layer.in_layer]
-            events = pixels = self.sent[index] = 0
+            inputs = [layer.in_layer, layer.second_layer][: 1 + layer.two_inputs]
+            rests = layer.skip_still and not key and not any(self.sent[tensor] for tensor in inputs)
+            events = issued = pixels = self.sent[index] = 0
             if not rests:
-                self.flags[layer.out_rows : layer.out_rows + layer.out_height] = False
-                if layer.op == Op.INPUT:
-                    values, evaluated = self._input(layer, codes)
-                elif layer.op == Op.MAC:
-                    values, evaluated, events = self._mac(layer, key)
-                else:
-                    values, evaluated = self._pool(layer, key)
-                pixels = int(evaluated.sum())
+                # The mask writer clears the output's flags before the first event is looked for.
+                self.image.flags[layer.out_rows : layer.out_rows + layer.out_height] = False
+                match layer.op:
+                    case Op.INPUT:
+                        values, evaluated = self._input(layer, codes)
+                    case Op.MAC:
+                        values, evaluated, events, issued = self._mac(layer, key)
+                    case Op.POOL:
+                        values, evaluated = self._pool(layer, key)
+                    case Op.ADD:
+                        values, evaluated = self._add(layer, key)
+                    case Op.CONCAT:
+                        values, evaluated = self._concat(layer, key)
+                pixels = int(evaluated.any(axis=2).sum())
                 self.sent[index] = self._encode(layer, values, evaluated, key)
-            channels = (layer.groups - 1) * self.config.total_lanes + layer.last_lanes
-            issued = events // layer.groups * channels if layer.op == Op.MAC else 0
             traces.append(
                 Trace(
                     ran=not rests,
@@ -140,116 +104,179 @@ class Interpreter:
         return pixels[:, :width].reshape(layer.out_height, layer.out_width, -1)[:, :, :channels].copy()
 
     def _tensor_words(self, layer: Fields) -> npt.NDArray[np.int8]:
-        return self.codes[layer.out_codes : layer.out_codes + layer.out_height * layer.out_pitch]
+        return self.image.codes[layer.out_codes : layer.out_codes + layer.out_height * layer.out_pitch]
 
     def _input(self, layer: Fields, codes: npt.NDArray[np.int8]) -> tuple[Ints, Bools]:
-        shape = (layer.out_height, layer.out_width)
-        assert codes.shape == (*shape, layer.in_channels)
-        padded = np.full((*shape, layer.out_words * self.drain), 77, np.int64)  # padding must not matter
+        shape = (layer.out_height, layer.out_width, layer.out_words)
+        assert codes.shape == (*shape[:2], layer.in_channels)
+        padded = np.full((*shape[:2], layer.out_words * self.drain), 77, np.int64)  # padding must not matter
         padded[:, :, : layer.in_channels] = codes
-        return padded.reshape(*shape, layer.out_words, self.drain), np.ones(shape, bool)
+        return padded.reshape(*shape, self.drain), np.ones(shape, bool)
 
-    def _event_bits(self, layer: Fields) -> Bools:
-        """Change bits of the input tensor, (in_height, in_row)."""
-        words = layer.in_pitch * self.drain // MASK_BITS
-        masks = self.masks[layer.in_masks : layer.in_masks + layer.in_height * words]
-        bits = (masks[:, None] >> np.arange(MASK_BITS, dtype=np.uint32) & 1).astype(bool)
-        bits = bits.reshape(layer.in_height, -1)[:, : layer.in_row]
-        return bits & self.flags[layer.in_rows : layer.in_rows + layer.in_height, None]
-
-    def _windows(self, layer: Fields, plane: npt.NDArray, unit: int, outside: int) -> npt.NDArray:
-        """Receptive fields (out_height, out_width, kernel_rows, kernel_row / unit, ...) of an input plane.
-
-        Its columns are ``unit`` elements wide; ``outside`` stands for what is outside the image.
-        """
-        top = np.arange(layer.out_height)[:, None] * layer.stride_rows - layer.pad_rows
-        left = np.arange(layer.out_width)[:, None] * (layer.stride // unit) - layer.pad // unit
-        y = top + np.arange(layer.kernel_rows)
-        x = left + np.arange(layer.kernel_row // unit)
-        fields = plane[
-            np.clip(y, 0, layer.in_height - 1)[:, None, :, None],
-            np.clip(x, 0, plane.shape[1] - 1)[None, :, None, :],
-        ]
-        inside_y = (y >= 0) & (y < layer.in_height)
-        inside_x = (x >= 0) & (x < plane.shape[1])
-        inside = inside_y[:, None, :, None] & inside_x[None, :, None, :]
-        inside = inside.reshape(inside.shape + (1,) * (fields.ndim - 4))
-        return np.where(inside, fields, outside)
-
-    def _mac(self, layer: Fields, key: bool) -> tuple[Ints, Bools, int]:
-        bits = self._event_bits(layer)
-        first = layer.in_events * MASK_BITS // self.drain
-        values = self.events[first : first + layer.in_height * layer.in_pitch].reshape(layer.in_height, -1)
-        taken = self._windows(layer, bits, 1, 0)
-        fields = self._windows(layer, np.where(bits, values[:, : layer.in_row], 0), 1, 0)
-        shape, size = (layer.out_height, layer.out_width), layer.kernel_rows * layer.kernel_row
-        assert layer.kernel == size
-        # Exact in double precision: sums stay below 2**53.
-        fields = fields.reshape(-1, size).astype(np.float64)
-        sums = []
-        for group in range(layer.groups):
-            start = layer.weights + group * layer.kernel
-            acc = fields @ self.weights[start : start + size].astype(np.float64)
-            words = layer.last_words if group == layer.groups - 1 else layer.group_words
-            sums.append(acc.astype(np.int64)[:, : words * self.drain])
-        z = np.concatenate(sums, axis=1).reshape(*shape, layer.out_words, self.drain)
-        evaluated = taken.any(axis=(2, 3)) | np.full(shape, bool(key or layer.evaluate_all))
+    def _mac(self, layer: Fields, key: bool) -> tuple[Ints, Bools, int, int]:
+        walk = Walk(layer, self.image)
+        bits, values = walk.bits(), walk.values()
+        sums, touched, events, issued = [], [], 0, 0
+        rows = layer.params + (~walk.inside).sum(axis=1)[:, None, None] * layer.border_rows
+        missing = np.zeros(layer.out_width, np.int64)
+        for group, share in enumerate(walk.shares()):
+            final = group == layer.groups - 1
+            words = layer.last_words if final else layer.group_words
+            acc = np.zeros((layer.out_height, layer.out_width, self.image.config.total_lanes), np.int64)
+            any_event = np.zeros(acc.shape[:2], bool)
+            missing[:] = 0
+            for segment in range(layer.segments):
+                places, inside = walk.segment(segment, share)
+                missing += ~inside.any(axis=1)
+                taken = bits[:, :, places] & inside  # (out_height, kernel_rows, out_width, length)
+                given = np.where(taken, values[:, :, places], 0).transpose(0, 2, 1, 3)
+                any_event |= taken.any(axis=(1, 3))
+                start = layer.weights + group * layer.kernel + segment * layer.segment_weights
+                if layer.depthwise:
+                    acc += self._depthwise_sums(layer, start, share, given)
+                else:
+                    acc += self._convolution_sums(layer, start, share, given)
+                count = self._counted(layer, taken, places, share, final)
+                events, issued = events + count[0], issued + count[1]
+            sums.append(acc[:, :, : words * self.drain])
+            touched += [any_event] * words
+        z = np.concatenate(sums, axis=2).reshape(*acc.shape[:2], layer.out_words, self.drain)
+        evaluated = np.stack(touched, axis=2) | bool(key or layer.evaluate_all)
         if layer.use_state:
             offsets = self._offsets(layer) + layer.state
-            if not key:
-                z = z + self.state[offsets]
-            z = _wrap(z, ACC_BITS)
-            self.state[offsets[evaluated]] = z[evaluated]
-        z = _wrap(z, ACC_BITS)
-        codes = self._tabulate(layer, self._requantise(layer, z))
-        return codes, evaluated, int(taken.sum()) * layer.groups
+            z = _wrap(z if key else z + self.image.state[offsets], ACC_BITS)
+            self.image.state[offsets[evaluated]] = z[evaluated]
+        rows = rows + missing[:, None] * layer.border_columns + np.arange(layer.out_words)
+        codes = self._tabulate(layer, self._requantise(layer, _wrap(z, ACC_BITS), rows))
+        return codes, evaluated, events, issued
 
-    def _requantise(self, layer: Fields, z: Ints) -> Ints:
-        params = self.params[layer.params : layer.params + layer.out_words].reshape(layer.out_words, -1, 3)
-        params = params.astype(np.int64)
-        shift = params[:, :, Param.SHIFT]
-        x = _wrap(_wrap(z + params[:, :, Param.BIAS], 32) << (shift >> 8 & 7), 32)
-        product, right = x * params[:, :, Param.MULTIPLIER], shift & 31
+    def _weights(self, first: int, step: int, layer: Fields) -> Ints:
+        """WEIGHTS rows by kernel row and by element from ``first`` on, (kernel_rows, elements, lanes)."""
+        rows = first + np.arange(layer.kernel_rows)[:, None] * layer.kernel_row + np.arange(step)
+        return self.image.weights[rows].astype(np.int64)
+
+    def _convolution_sums(self, layer: Fields, start: int, share: Share, given: Ints) -> Ints:
+        weights = self._weights(start, share.length, layer)
+        # Exact in double precision: sums stay below 2**53.
+        flat = given.reshape(*given.shape[:2], -1).astype(np.float64)
+        return (flat @ weights.reshape(-1, weights.shape[2]).astype(np.float64)).astype(np.int64)
+
+    def _depthwise_sums(self, layer: Fields, start: int, share: Share, given: Ints) -> Ints:
+        """Lane ``channel * multiplier + q - rest`` takes the channel's value, if the pass has that lane."""
+        (weights,) = self._weights(start, 1, layer).transpose(1, 0, 2)
+        channels, lanes = np.arange(share.length), weights.shape[1]
+        sums = np.zeros((*given.shape[:2], lanes), np.int64)
+        for output in range(layer.multiplier):
+            lane = channels * layer.multiplier + output - share.rest
+            there = (lane >= 0) & (lane < lanes)
+            products = given[..., there] * weights[:, lane[there]]
+            sums[:, :, lane[there]] += products.sum(axis=2)
+        return sums
+
+    def _counted(
+        self, layer: Fields, taken: Bools, places: Ints, share: Share, final: bool
+    ) -> tuple[int, int]:
+        """Events and multiplications that the hardware counts: see hw/event_scanner.py."""
+        lanes = self.image.config.total_lanes
+        if not layer.depthwise:
+            events = int(taken.sum())
+            return events, events * (layer.last_lanes if final else lanes)
+        if layer.multiplier == 1:  # an event is an activation word
+            starts = np.arange(0, share.length, self.drain)
+            assert not (places[:, starts] % self.drain).any()
+            return int(np.logical_or.reduceat(taken, starts, axis=3).sum()), int(taken.sum())
+        first = np.arange(share.length) * layer.multiplier - share.rest
+        each = np.minimum(first + layer.multiplier, lanes) - np.maximum(first, 0)
+        return int(taken.sum()), int((taken * each).sum())
+
+    def _requantise(self, layer: Fields, z: Ints, rows: Ints) -> Ints:
+        """Codes of sums (out_height, out_width, out_words, drain) by PARAMS rows of the words."""
+        params = self.image.params[np.broadcast_to(rows, z.shape[:3])]
+        shift = params[..., Param.SHIFT]
+        x = _wrap(_wrap(z + params[..., Param.BIAS], 32) << (shift >> 8 & 7), 32)
+        product, right = x * params[..., Param.MULTIPLIER], shift & 31
         if layer.round_once:
             code = (product + (np.int64(1) << (30 + right))) >> (31 + right)
-            return np.clip(code + layer.requant_zero_point, layer.act_min, layer.act_max)
-        high = (product + (1 << 30)) >> 31
-        # Rounding division by a power of two, halves away from zero: gemmlowp's with a mask and a threshold.
-        mask = (np.int64(1) << right) - 1
-        code = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+        else:
+            code = _rounding_divide((product + (1 << 30)) >> 31, right)
         return np.clip(code + layer.requant_zero_point, layer.act_min, layer.act_max)
 
+    def _everywhere(self, layer: Fields, key: bool, pixels: Bools) -> Bools:
+        """(out_height, out_width, out_words): what is computed if ``pixels`` are touched."""
+        return np.repeat((pixels | bool(key or layer.evaluate_all))[:, :, None], layer.out_words, axis=2)
+
     def _pool(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
-        pixel = layer.in_words * self.drain
-        codes = self.codes[layer.in_codes : layer.in_codes + layer.in_height * layer.in_pitch]
-        plane = codes.reshape(layer.in_height, -1)[:, : layer.in_row]
-        plane = plane.reshape(layer.in_height, -1, layer.in_words, self.drain)
-        values = self._windows(layer, plane, pixel, -128).max(axis=(2, 3)).astype(np.int64)
-        changed = self._windows(layer, self._event_bits(layer), 1, 0).any(axis=(2, 3))
-        evaluated = changed | np.full(changed.shape, bool(key or layer.evaluate_all))
-        return self._tabulate(layer, values), evaluated
+        """The maximum over the window's pixels inside the image, the zero point where there is none."""
+        walk, pixel = Walk(layer, self.image), layer.in_words * self.drain
+        assert (layer.in_words, layer.segments, layer.segment % pixel) == (layer.out_words, 1, 0)
+        left = walk.left[:, None] + np.arange(0, layer.segment, pixel)
+        inside = (left >= 0) & (left < layer.in_row)
+        inside = walk.inside[:, None, :, None] & inside[None, :, None]
+        words = walk.codes[:, None, :, None] + np.where(inside, left[None, :, None] // self.drain, 0)
+        codes = self.image.codes[words[..., None] + np.arange(layer.in_words)].astype(np.int64)
+        codes = np.where(inside[..., None, None], codes, -129).max(axis=(2, 3))
+        codes = np.where(codes < -128, layer.out_zero_point, codes)
+        return self._tabulate(layer, codes), self._everywhere(layer, key, walk.touched())
+
+    def _add(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
+        """Each operand less its zero point, times 2**20, rescaled; their sum requantised."""
+        walk = Walk(layer, self.image)
+        assert (layer.kernel_rows, layer.in_words) == (2, layer.out_words)
+        words = walk.codes[:, :, None] + walk.left // self.drain
+        codes = self.image.codes[words[..., None] + np.arange(layer.in_words)].astype(np.int64)
+        first = (codes[:, 0] - layer.in_zero_point) << 20
+        second = (codes[:, 1] - layer.second_zero_point) << 20
+        sign = -1 if layer.subtract else 1
+        z = _rounding_divide((first * layer.in_multiplier + (1 << 30)) >> 31, layer.in_shift)
+        z += _rounding_divide((second * sign * layer.second_multiplier + (1 << 30)) >> 31, layer.second_shift)
+        assert (z == _wrap(z, SUM_BITS)).all()
+        codes = self._requantise(layer, z, layer.params + np.arange(layer.out_words))
+        return self._tabulate(layer, codes), self._everywhere(layer, key, walk.touched())
+
+    def _concat(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
+        """The channels of both pixels without a gap; all pixels of a row in which one changed."""
+        walk = Walk(layer, self.image)
+        first = walk.codes[:, :1] + walk.left // self.drain
+        second = np.arange(layer.out_height)[:, None] * layer.second_pitch
+        second = (layer.second_codes + second + np.arange(layer.out_width) * layer.second_words) % ADDRESSES
+        parts = []
+        for start, words, valid in (
+            (first, layer.in_words, layer.in_valid),
+            (second, layer.second_words, layer.second_valid),
+        ):
+            codes = self.image.codes[start[..., None] + np.arange(words)].astype(np.int64)
+            parts.append(codes.reshape(*start.shape, -1)[:, :, : (words - 1) * self.drain + valid])
+        joined = np.concatenate(parts, axis=2)
+        assert joined.shape[2] == (layer.out_words - 1) * self.drain + layer.out_valid
+        codes = np.zeros((*joined.shape[:2], layer.out_words * self.drain), np.int64)
+        codes[:, :, : joined.shape[2]] = joined
+        codes = codes.reshape(*joined.shape[:2], layer.out_words, self.drain)
+        rows = np.repeat(walk.rows[:, None], layer.out_width, axis=1)
+        return self._tabulate(layer, codes), self._everywhere(layer, key, rows)
 
     def _tabulate(self, layer: Fields, codes: Ints) -> Ints:
         if not layer.use_table:
             return codes
+        assert layer.table_shared or layer.op != Op.CONCAT, "no word of a CONCAT tells its channels"
+        assert layer.table_shared or not (layer.border_rows or layer.border_columns)
         index = codes + 128
         word = np.zeros(1, int) if layer.table_shared else np.arange(layer.out_words)
         row = (layer.table + word[:, None]) * TABLE_ROWS + index // 4
-        return self.tables[row, np.arange(self.drain), index % 4].astype(np.int64)
+        return self.image.tables[row, np.arange(self.drain), index % 4].astype(np.int64)
 
-    def _offsets(self, layer: Fields) -> npt.NDArray[np.int64]:
+    def _offsets(self, layer: Fields) -> Ints:
         """Offset of each word of the output tensor, (out_height, out_width, out_words)."""
         y = np.arange(layer.out_height)[:, None, None] * layer.out_pitch
         x = np.arange(layer.out_width)[:, None] * layer.out_words
         return y + x + np.arange(layer.out_words)
 
     def _encode(self, layer: Fields, y: Ints, evaluated: Bools, key: bool) -> int:
-        """Delta encoder: codes (out_height, out_width, out_words, drain) of the evaluated pixels."""
-        offsets = self._offsets(layer)
+        """Delta encoder: codes (out_height, out_width, out_words, drain), of the evaluated words."""
+        offsets, image = self._offsets(layer), self.image
         valid = np.ones((layer.out_words, self.drain), bool)
         valid[-1, layer.out_valid :] = False
         address = layer.out_codes + offsets
-        reference = np.full_like(y, layer.out_zero_point) if key else self.codes[address].astype(np.int64)
+        reference = np.full_like(y, layer.out_zero_point) if key else image.codes[address].astype(np.int64)
         sent = valid & (np.abs(y - reference) > (0 if key else layer.threshold))
         new = np.where(sent, y, reference)
         if layer.out_mode == Mode.DELTA:
@@ -257,13 +284,13 @@ class Interpreter:
         else:
             value = new - layer.out_zero_point
             event = valid & (value != 0) if layer.out_mode == Mode.DIRECT else np.broadcast_to(valid, y.shape)
-        event = event & evaluated[:, :, None, None]
-        self.codes[address[evaluated]] = new[evaluated]
+        event = event & evaluated[..., None]
+        image.codes[address[evaluated]] = new[evaluated]
         if layer.out_events:
             place = layer.out_events_base + offsets[evaluated]
-            self.events[place] = np.where(event, value, 0)[evaluated]
+            image.events[place] = np.where(event, value, 0)[evaluated]
         self._set_masks(layer, event)
-        return int((sent & evaluated[:, :, None, None]).sum())
+        return int((sent & evaluated[..., None]).sum())
 
     def _set_masks(self, layer: Fields, event: Bools) -> None:
         row_words = layer.out_pitch * self.drain // MASK_BITS
@@ -273,41 +300,14 @@ class Interpreter:
         for y in np.flatnonzero(bits.any(axis=1)):
             # A row without an event keeps its old mask words: nobody may look at them.
             start = layer.out_masks + y * row_words
-            self.masks[start : start + row_words] = masks[y * row_words : (y + 1) * row_words]
-            self.flags[layer.out_rows + y] = True
+            self.image.masks[start : start + row_words] = masks[y * row_words : (y + 1) * row_words]
+            self.image.flags[layer.out_rows + y] = True
 
-    def _check_regions(self) -> None:
-        """Regions lie inside their memories, and those that may not share words do not."""
-        config, drain = self.config, self.drain
-        kept: dict[str, list[tuple[int, int]]] = {"CODES": [], "MASKS": [], "ROWS": [], "STATE": []}
-        for layer in self.layers:
-            size = layer.out_height * layer.out_pitch
-            assert layer.out_pitch * drain % MASK_BITS == 0
-            assert layer.out_width * layer.out_words <= layer.out_pitch
-            kept["CODES"].append((layer.out_codes, layer.out_codes + size))
-            kept["MASKS"].append((layer.out_masks, layer.out_masks + size * drain // MASK_BITS))
-            kept["ROWS"].append((layer.out_rows, layer.out_rows + layer.out_height))
-            if layer.use_state:
-                kept["STATE"].append((layer.state, layer.state + size))
-            if layer.out_events:
-                assert layer.out_events_base * drain % MASK_BITS == 0
-                assert layer.out_events_base + size <= config.events_words
-            if layer.op == Op.MAC and layer.out_events:
-                first = layer.in_events * MASK_BITS // drain
-                last = first + layer.in_height * layer.in_pitch
-                assert layer.out_events_base + size <= first or last <= layer.out_events_base
-        depths = {
-            "CODES": config.codes_words,
-            "MASKS": config.masks_words,
-            "ROWS": config.rows,
-            "STATE": config.state_words,
-        }
-        for name, regions in kept.items():
-            end = 0
-            for start, stop in sorted(regions):
-                assert end <= start, f"{name}: {regions} overlap"
-                end = stop
-            assert end <= depths[name], f"{name}: {end} words, {depths[name]} there"
+
+def _rounding_divide(x: Ints, exponent: int | Ints) -> Ints:
+    """x / 2**exponent, halves away from zero: gemmlowp's with a mask and a threshold."""
+    mask = (np.int64(1) << exponent) - 1
+    return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
 
 
 def _wrap(values: Ints, bits: int) -> Ints:

@@ -10,9 +10,10 @@ from small_graphs import Layer, also_output, chain
 from stillframe.compiler import compile_graph
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.frontend import Conv, Graph, MaxPool, PRelu, Relu
-from stillframe.frontend.graph import Host
+from stillframe.frontend.graph import Add, AveragePool, DepthwiseConv, Host, Mean
 
 SMALL = ArrayConfig.parse("1x4@25F")
+VIRTUAL = ArrayConfig.parse("1x4@virtual")
 
 
 def message(graph: Graph, config: ArrayConfig = SMALL, **arguments: object) -> str:
@@ -49,21 +50,63 @@ def test_fused_activations_do_not_count_as_layers() -> None:
 
 
 def test_kernel_too_tall() -> None:
-    assert message(chain((33, 1, 1), Layer(Conv, (33, 1), 1))) == (
-        "layer 'conv1': expected a kernel of at most 32 rows, got 33\n"
+    assert message(chain((65, 1, 1), Layer(Conv, (65, 1), 1))) == (
+        "layer 'conv1': expected a kernel of at most 64 rows, got 65\n"
         "  -> pool or stride before this layer, or take fewer pixels"
     )
-    compile_graph(chain((32, 1, 1), Layer(Conv, (32, 1), 1)), SMALL)
+    compile_graph(chain((64, 1, 1), Layer(Conv, (64, 1), 1)), SMALL)
 
 
 def test_accumulator_too_narrow() -> None:
-    # 128 x 128 x 512 inputs at code -128 give 2**23, the first sum that 24 bits do not hold.
-    fits = chain((1, 511, 1), Layer(Conv, (1, 511), 1, weight=-128))
-    compile_graph(fits, SMALL)
-    assert message(chain((1, 512, 1), Layer(Conv, (1, 512), 2, weight=-128))) == (
-        "layer 'conv1': expected sums of at most 24 bits, got 25 bits in output channel 0 "
-        "(-8323072 to 8388608)\n"
+    # 128 x 128 x 4096 inputs at code -128 give 2**26, the first sum that 27 bits do not hold.
+    compile_graph(chain((1, 1, 4095), Layer(Conv, (1, 1), 1, weight=-128)), VIRTUAL)
+    assert message(chain((1, 1, 4096), Layer(Conv, (1, 1), 2, weight=-128)), VIRTUAL) == (
+        "layer 'conv1': expected sums of at most 27 bits, got 28 bits in output channel 0 "
+        "(-66584576 to 67108864)\n"
         "  -> give the layer a smaller kernel or fewer input channels, or pool before a dense layer"
+    )
+
+
+def test_accumulator_of_a_depthwise_layer_is_of_one_channel() -> None:
+    """64 x 65 taps overflow however few the channels; more channels than that do not."""
+    layer = Layer(DepthwiseConv, (64, 65), 2, weight=-128)
+    compile_graph(chain((1, 1, 4092), Layer(DepthwiseConv, (1, 1), 1, weight=-128)), VIRTUAL)
+    assert message(chain((64, 65, 1), layer), VIRTUAL) == (
+        "layer 'depthwiseconv1': expected sums of at most 27 bits, got 28 bits in output channel 0 "
+        "(-67624960 to 68157440)\n"
+        "  -> give the layer a smaller kernel or fewer input channels, or pool before a dense layer"
+    )
+
+
+def test_averages_of_many_pixels_fit() -> None:
+    """Weights of 1: a mean over 64 rows of 1000 columns needs 25 bits."""
+    compile_graph(chain((64, 1000, 1), Layer(Mean, shift=-16)), VIRTUAL)
+    compile_graph(chain((64, 1000, 1), Layer(AveragePool, (64, 1000))), VIRTUAL)
+
+
+@pytest.mark.parametrize("operand", ["first", "second"])
+@pytest.mark.parametrize("shift", [1, -16])
+def test_operands_of_a_sum_differ_too_much(operand: str, shift: int) -> None:
+    graph = chain((2, 2, 1), Layer(Add, inputs=(0, 0)))
+    add = graph.nodes[0]
+    assert isinstance(add, Add)
+    pairs = {"first": (1 << 30, 0), "second": (1 << 30, -15)} | {operand: (1 << 30, shift)}
+    assert message(replace(graph, nodes=(replace(add, **pairs),))) == (
+        "layer 'add1': expected operands shifted right by 0 to 15 bits, "
+        f"got {-shift} for the {operand} one\n"
+        "  -> the layer's scales differ too much; calibrate the model on frames like those it will see"
+    )
+
+
+@pytest.mark.parametrize("shift", [-32, 8])
+def test_shift_of_a_sum_out_of_range(shift: int) -> None:
+    graph = chain((2, 2, 1), Layer(Add, inputs=(0, 0)))
+    add = graph.nodes[0]
+    assert isinstance(add, Add)
+    assert message(replace(graph, nodes=(replace(add, result=(1 << 30, shift)),))) == (
+        "layer 'add1': expected a requantisation multiplier from 0 on and a shift of -31 to 7, "
+        f"got 1073741824 and {shift} in the sum\n"
+        "  -> the layer's scales differ too much; calibrate the model on frames like those it will see"
     )
 
 
@@ -92,8 +135,8 @@ def test_state_too_small_in_delta_mode() -> None:
     # 48 x 48 pixels of one channel: 2304 words of state for each layer; the array has 2560.
     graph = chain((48, 48, 1), Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1))
     assert message(graph, ROOMY, mode="delta") == (
-        "model chain on array 1x4@25F: expected at most 2560 words (245760 bits) of STATE, "
-        "got 4608 words (442368 bits), 2304 of them for layer 'conv1'\n"
+        "model chain on array 1x4@25F: expected at most 2560 words (276480 bits) of STATE, "
+        "got 4608 words (497664 bits), 2304 of them for layer 'conv1'\n"
         "  -> take --mode auto: it fits with direct mode in layer 'conv1'; "
         "or take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
     )
@@ -106,8 +149,8 @@ def test_state_too_small_for_a_pinned_output() -> None:
     layers = [Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1)]
     graph = also_output(chain((48, 48, 1), *layers), 1)
     assert message(graph, replace(ROOMY, state_words=2000)) == (
-        "model chain on array 1x4@25F: expected at most 2000 words (192000 bits) of STATE, "
-        "got 2304 words (221184 bits), 2304 of them for layer 'conv2'\n"
+        "model chain on array 1x4@25F: expected at most 2000 words (216000 bits) of STATE, "
+        "got 2304 words (248832 bits), 2304 of them for layer 'conv2'\n"
         "  -> take --mode direct, which keeps no state; or take a larger part: --array 1x4@45F; "
         "or give the model an input of fewer pixels"
     )
@@ -145,11 +188,20 @@ def test_weights_too_large() -> None:
     )
 
 
-def test_tables_too_large_for_any_part() -> None:
+def test_tables_too_large_for_any_real_part() -> None:
     assert message(chain((1, 1, 128), Layer(PRelu))) == (
         "model chain on array 1x4@25F: expected at most 512 words (65536 bits) of TABLES, "
         "got 2048 words (262144 bits), 2048 of them for layer 'prelu1'\n"
-        "  -> give the model fewer channels"
+        "  -> take a larger part: --array 1x4@virtual (simulated only); or give the model fewer channels"
+    )
+
+
+def test_the_virtual_part_has_nothing_larger() -> None:
+    graph = chain((8, 8, 4), Layer(Conv, (1, 1), 8))
+    assert message(graph, replace(VIRTUAL, codes_words=100)) == (
+        "model chain on array 1x4@virtual: expected at most 100 words (3200 bits) of CODES, "
+        "got 192 words (6144 bits), 128 of them for the output of layer 'conv1'\n"
+        "  -> give the model an input of fewer pixels"
     )
 
 
@@ -166,7 +218,7 @@ def test_operator_without_lowering() -> None:
     softmax = Host("softmax", "SOFTMAX", (0,), 1, {"op": "SOFTMAX"})
     assert message(replace(graph, nodes=(softmax,))) == (
         "layer 'softmax': expected an operator that the accelerator executes, got SOFTMAX\n"
-        "  -> it executes CONV_2D, FULLY_CONNECTED, MAX_POOL_2D, PRELU and RELU"
+        "  -> take the layer out, or end the model before it with --split"
     )
 
 

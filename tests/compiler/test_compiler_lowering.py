@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from small_graphs import Layer, also_output, chain
+from small_graphs import AROUND, NO_PADDING, Layer, also_output, chain
 
-from stillframe.compiler.lowering import lower
+from stillframe.compiler.lowering import Step, lower
 from stillframe.contract import Op
-from stillframe.frontend import Conv, Graph, GraphOutput, MaxPool, PRelu, Relu
+from stillframe.frontend import Conv, Graph, GraphOutput, MaxPool, PRelu, Relu, Tensor
+from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Mean, Pad, Resize
+
+
+def steps(graph: Graph) -> tuple[Step, ...]:
+    return lower(graph).steps
 
 
 def operators(graph: Graph) -> list[str]:
-    return [step.operators for step in lower(graph)]
+    return [step.operators for step in steps(graph)]
 
 
 CONV_PRELU = chain((4, 4, 2), Layer(Conv, (1, 1), 3), Layer(PRelu))
 
 
 def test_activation_joins_the_layer_before() -> None:
-    (step,) = lower(CONV_PRELU)
-    assert (step.operators, step.op, step.input, step.output) == ("CONV_2D + PRELU", Op.MAC, 0, 2)
+    (step,) = steps(CONV_PRELU)
+    assert (step.operators, step.op, step.inputs, step.output) == ("CONV_2D + PRELU", Op.MAC, (0,), 2)
     assert step.table is not None
     assert step.table.shape == (3, 256)
 
@@ -32,18 +37,16 @@ def test_activations_join_a_pool_and_one_another() -> None:
 
 
 def test_activation_behind_an_output_stands_alone() -> None:
-    first, second = lower(also_output(CONV_PRELU, 1))
+    first, second = steps(also_output(CONV_PRELU, 1))
     assert (first.operators, first.output, first.table) == ("CONV_2D", 1, None)
     assert (second.operators, second.op, second.window) == ("PRELU", Op.POOL, (1, 1))
     assert second.table is not None
 
 
 def test_activation_of_a_tensor_with_two_readers_stands_alone() -> None:
-    graph = chain((4, 4, 2), Layer(Conv, (1, 1), 3), Layer(PRelu), Layer(Conv, (1, 1), 3))
-    branch = replace(graph.nodes[2], inputs=(1,))
+    graph = chain((4, 4, 2), Layer(Conv, (1, 1), 3), Layer(PRelu), Layer(Conv, (1, 1), 3, inputs=(1,)))
     outputs = (*graph.outputs, GraphOutput("other", 2, (4, 4, 3), 0.1, 0, ()))
-    graph = replace(graph, nodes=(*graph.nodes[:2], branch), outputs=outputs)
-    assert operators(graph) == ["CONV_2D", "PRELU", "CONV_2D"]
+    assert operators(replace(graph, outputs=outputs)) == ["CONV_2D", "PRELU", "CONV_2D"]
 
 
 def test_activation_of_the_input_stands_alone() -> None:
@@ -54,9 +57,50 @@ def test_equal_slopes_share_a_table() -> None:
     prelu = CONV_PRELU.nodes[1]
     assert isinstance(prelu, PRelu)
     equal = replace(prelu, alpha=prelu.alpha * 0 + 7)
-    (step,) = lower(replace(CONV_PRELU, nodes=(CONV_PRELU.nodes[0], equal)))
+    (step,) = steps(replace(CONV_PRELU, nodes=(CONV_PRELU.nodes[0], equal)))
     assert step.table is not None
     assert step.table.shape == (1, 256)
+
+
+@pytest.mark.parametrize(
+    ("layer", "joins"),
+    [
+        (Layer(DepthwiseConv, (2, 2), 1), True),
+        (Layer(Mean), True),
+        (Layer(AveragePool, (2, 2)), True),
+        (Layer(AveragePool, (3, 3), padding=AROUND), False),
+        (Layer(Add, inputs=(0, 0)), True),
+        (Layer(Pad, padding=AROUND), True),
+        (Layer(Resize, factors=(2, 2)), True),
+        (Layer(Concat, inputs=(0, 0)), False),
+    ],
+    ids=lambda value: value.kind.__name__ if isinstance(value, Layer) else None,
+)
+def test_what_takes_a_table_by_channel(layer: Layer, joins: bool) -> None:
+    """Where a PARAMS row tells the number of pixels too, or channels move, only a table for all is taken."""
+    graph = chain((4, 4, 4), layer, Layer(PRelu))
+    names = [node.op for node in graph.nodes]
+    assert operators(graph) == ([" + ".join(names)] if joins else names)
+    (step,) = steps(chain((4, 4, 4), layer, Layer(Relu)))
+    assert step.table is not None
+    assert step.table.shape == (1, 256)
+
+
+@pytest.mark.parametrize(
+    ("pad", "pool", "joins"),
+    [(AROUND, (1, 1), False), (AROUND, (2, 2), True), (NO_PADDING, (1, 1), True)],
+    ids=["beside", "across", "none"],
+)
+def test_activation_with_another_zero_point_behind_windows_beside_the_image(
+    pad: tuple[tuple[int, int], tuple[int, int]], pool: tuple[int, int], joins: bool
+) -> None:
+    """There the device gives the zero point of the layer's output; it must not be looked up in a table."""
+    relu = Layer(Relu, zero_point=-20)
+    padded = chain((4, 4, 2), Layer(Pad, padding=pad), Layer(MaxPool, pool), relu, zero_point=-128)
+    assert operators(padded) == (["MAX_POOL_2D + RELU"] if joins else ["MAX_POOL_2D", "RELU"])
+    same = chain((4, 4, 2), Layer(Pad, padding=pad), Layer(MaxPool, pool), Layer(Relu), zero_point=-128)
+    assert operators(same) == ["MAX_POOL_2D + RELU"]
+    assert operators(chain((4, 4, 2), Layer(Pad, padding=AROUND), relu)) == ["PAD", "RELU"]
 
 
 @pytest.mark.parametrize(("low", "high", "needs"), [(-128, 127, False), (0, 127, True), (-128, 90, True)])
@@ -64,9 +108,106 @@ def test_range_of_a_pool_is_a_table(low: int, high: int, needs: bool) -> None:
     graph = chain((4, 4, 2), Layer(MaxPool, (2, 2)))
     pool = graph.nodes[0]
     assert isinstance(pool, MaxPool)
-    (step,) = lower(replace(graph, nodes=(replace(pool, act_min=low, act_max=high),)))
+    (step,) = steps(replace(graph, nodes=(replace(pool, act_min=low, act_max=high),)))
     if needs:
         assert step.table is not None
         assert (step.table.min(), step.table.max()) == (low, high)
     else:
         assert step.table is None
+
+
+ONE_SIDED = ((0, 1), (2, 3))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Layer(Conv, (3, 3), 2),
+        Layer(DepthwiseConv, (3, 3), 2),
+        Layer(AveragePool, (3, 3)),
+        Layer(MaxPool, (3, 3)),
+        Layer(Mean),
+    ],
+    ids=lambda layer: layer.kind.__name__,
+)
+def test_pad_moves_the_window_of_the_layer_behind_it(layer: Layer) -> None:
+    (step,) = steps(chain((6, 6, 2), Layer(Pad, padding=ONE_SIDED), layer, zero_point=-128))
+    assert (step.inputs, step.output, step.padding) == ((0,), 2, ONE_SIDED)
+    assert step.window == ((7, 11) if layer.kind is Mean else (3, 3))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Layer(AveragePool, (3, 3), padding=AROUND),
+        Layer(MaxPool, (3, 3), padding=AROUND),
+        Layer(Resize, factors=(2, 2)),
+        Layer(Add, inputs=(1, 1)),
+        Layer(Concat, inputs=(1, 1)),
+    ],
+    ids=lambda layer: layer.kind.__name__,
+)
+def test_pad_is_a_layer_before_what_sees_it(layer: Layer) -> None:
+    pad, behind = steps(chain((6, 6, 2), Layer(Pad, padding=ONE_SIDED), layer, zero_point=-128))
+    assert (pad.op, pad.inputs, pad.output, pad.padding) == (Op.POOL, (0,), 1, ONE_SIDED)
+    assert (set(behind.inputs), behind.padding) == ({1}, layer.padding)
+
+
+def test_maximum_sees_a_pad_with_codes_below_its_zero_point() -> None:
+    graph = chain((6, 6, 2), Layer(Pad, padding=AROUND), Layer(MaxPool, (3, 3)), zero_point=-127)
+    assert operators(graph) == ["PAD", "MAX_POOL_2D"]
+
+
+def test_paddings_add_up() -> None:
+    pads = [Layer(Pad, padding=ONE_SIDED), Layer(Pad, padding=AROUND)]
+    (step,) = steps(chain((6, 6, 2), *pads, Layer(Conv, (3, 3), 2, padding=((2, 0), (0, 0)))))
+    assert (step.inputs, step.padding) == ((0,), ((3, 2), (3, 4)))
+    (pad,) = steps(chain((6, 6, 2), *pads))
+    assert (pad.name, pad.inputs, pad.output, pad.padding) == ("pad2", (0,), 2, ((1, 2), (3, 4)))
+
+
+def test_pad_that_is_an_output_is_a_layer_too() -> None:
+    """Of two PADs before a convolution the first is an output: the convolution still reads what is padded."""
+    pads = [Layer(Pad, padding=ONE_SIDED), Layer(Pad, padding=AROUND)]
+    pad, conv = steps(also_output(chain((6, 6, 2), *pads, Layer(Conv, (3, 3), 2)), 1))
+    assert (pad.op, pad.output, pad.padding) == (Op.POOL, 1, ONE_SIDED)
+    assert (conv.inputs, conv.padding) == ((0,), ((1, 2), (3, 4)))
+
+
+def test_pad_with_two_readers() -> None:
+    layers = [Layer(Pad, padding=AROUND), Layer(Conv, (1, 1), 2), Layer(Add, inputs=(1, 2))]
+    pad, conv, add = steps(chain((6, 6, 2), *layers))
+    assert (pad.op, conv.inputs, conv.padding) == (Op.POOL, (0,), AROUND)
+    assert (add.op, add.inputs) == (Op.ADD, (1, 2))
+
+
+def test_average_divides_by_what_a_pad_added() -> None:
+    """TFLite counts the pixels of a PAD but not those of a pooling's own padding."""
+    own, pad = Layer(AveragePool, (2, 2), padding=AROUND), Layer(Pad, padding=AROUND)
+    (padded,) = steps(chain((6, 6, 2), Layer(AveragePool, (2, 2), padding=AROUND)))
+    assert padded.product is not None
+    assert (padded.product.borders, padded.product.bias.shape) == ((2, 2), (4, 2))
+    (behind,) = steps(chain((6, 6, 2), pad, replace(own, padding=NO_PADDING), zero_point=5))
+    assert behind.product is not None
+    assert (behind.product.borders, behind.product.bias.tolist()) == ((1, 1), [[20, 20]])
+
+
+def test_concatenation_of_four_is_three_layers() -> None:
+    layers = [Layer(Conv, (1, 1), n) for n in (3, 4, 5)]
+    layers = [replace(layer, inputs=(0,)) for layer in layers]
+    lowered = lower(chain((4, 6, 2), *layers, Layer(Concat, inputs=(1, 0, 3, 2), zero_point=7), zero_point=7))
+    joins = lowered.steps[3:]
+    assert [step.op for step in joins] == [Op.CONCAT] * 3
+    assert [step.name for step in joins] == ["concat4 (1 of 3)", "concat4 (2 of 3)", "concat4"]
+    assert [(step.inputs, step.output) for step in joins] == [((1, 0), 5), ((5, 3), 6), ((6, 2), 4)]
+    assert lowered.tensors[5:] == (
+        Tensor("concat4 (1 of 3)", (4, 6, 5), 0.1, 7),
+        Tensor("concat4 (2 of 3)", (4, 6, 10), 0.1, 7),
+    )
+
+
+def test_layers_of_two_inputs_and_of_none_of_its_own_window() -> None:
+    graph = chain((4, 4, 3), Layer(Conv, (1, 1), 3), Layer(Add, inputs=(1, 0)), Layer(Resize, factors=(2, 3)))
+    _, add, resize = steps(graph)
+    assert (add.op, add.inputs, add.add) == (Op.ADD, (1, 0), graph.nodes[1])
+    assert (resize.op, resize.inputs, resize.repeat) == (Op.POOL, (2,), (2, 3))

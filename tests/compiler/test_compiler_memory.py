@@ -9,16 +9,24 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from random_graphs import arrays, graphs, roomy
-from small_graphs import Layer, chain
+from small_graphs import AROUND, Layer, chain
 
 from stillframe.compiler import compile_graph
-from stillframe.compiler.layout import TensorLayout, pack_params, pack_table, pack_weights
+from stillframe.compiler.layout import (
+    TensorLayout,
+    pack_params,
+    pack_sum_params,
+    pack_table,
+    pack_weights,
+)
 from stillframe.compiler.lowering import lower
 from stillframe.compiler.memory import place
 from stillframe.compiler.network import Network
+from stillframe.compiler.product import Product, average_pool, convolution
 from stillframe.compiler.summary import memory_use
 from stillframe.contract import ArrayConfig, Mode, StillframeError
-from stillframe.frontend import Conv, Graph, MaxPool
+from stillframe.frontend import Conv, Graph, MaxPool, PRelu, Relu
+from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Mean, Pad, Resize
 
 ARRAY = ArrayConfig.parse("1x4@85F")
 
@@ -31,7 +39,7 @@ def test_rows_start_on_32_elements() -> None:
 
 
 def network(graph: Graph) -> Network:
-    return Network(graph, tuple(lower(graph)), ARRAY)
+    return Network(graph, lower(graph), ARRAY)
 
 
 def test_events_are_reused_behind_the_last_reader() -> None:
@@ -51,13 +59,47 @@ def test_events_of_a_branch_stay_until_its_last_reader() -> None:
     assert placement.start["EVENTS"][:2] == [0, 64]
 
 
+SHARES = {
+    "convolution of two passes": (Layer(Conv, (2, 1), 6, padding=AROUND), True, 2 * 2 * 8, 2, 0),
+    "depthwise": (Layer(DepthwiseConv, (3, 2), 2), True, 3 * 3 * 2, 3, 0),
+    "average": (Layer(AveragePool, (2, 2)), True, 1, 2, 0),
+    "average with borders": (Layer(AveragePool, (3, 3), padding=AROUND), True, 1, 2 * 2 * 2, 0),
+    "mean": (Layer(Mean), True, 1, 2, 0),
+    "sum": (Layer(Add, inputs=(0, 0)), False, 0, 2, 0),
+    "maximum": (Layer(MaxPool, (2, 2)), False, 0, 0, 0),
+    "pad": (Layer(Pad, padding=AROUND), False, 0, 0, 0),
+    "resize": (Layer(Resize, factors=(2, 2)), False, 0, 0, 0),
+    "concatenation": (Layer(Concat, inputs=(0, 0)), False, 0, 0, 0),
+    "table": (Layer(Relu), False, 0, 0, 64),
+    "table by channel": (Layer(PRelu), False, 0, 0, 2 * 64),
+}
+"""A layer over 4 x 4 pixels of 5 channels, 4 lanes, 4 elements a word: whether it keeps state, and its words
+of WEIGHTS, PARAMS, TABLES."""
+
+
+@pytest.mark.parametrize("kind", SHARES)
+def test_shares_of_a_layer(kind: str) -> None:
+    layer, keeps_state, weights, params, tables = SHARES[kind]
+    laid_out = network(chain((4, 4, 5), layer))
+    size = laid_out.layouts[1].size
+    shares = place(laid_out, [Mode.DELTA] * 2).shares
+    assert {name: words[1] for name, words in shares.items()} == {
+        "CODES": size,
+        "EVENTS": 0,
+        "MASKS": size // 8,
+        "ROWS": laid_out.layouts[1].height,
+        "STATE": size if keeps_state else 0,
+        "WEIGHTS": weights,
+        "PARAMS": params,
+        "TABLES": tables,
+    }
+    assert place(laid_out, [Mode.DIRECT] * 2).shares["STATE"] == [0, 0]
+    assert bool(shares["EVENTS"][0]) == keeps_state, "only MAC layers read events"
+
+
 def test_weights_of_two_passes() -> None:
     """Rows: pass, kernel row, padded element of the kernel row; lanes behind the last channel are 0."""
-    graph = chain((3, 3, 3), Layer(Conv, (2, 1), 6))
-    conv = graph.nodes[0]
-    assert isinstance(conv, Conv)
-    weights = np.arange(2 * 1 * 3 * 6, dtype=np.int8).reshape(2, 1, 3, 6)
-    packed = pack_weights(replace(conv, weights=weights), ARRAY).astype("<u4").view(np.int8)
+    packed = packed_weights(chain((3, 3, 3), Layer(Conv, (2, 1), 6)))
     assert packed.shape == (2 * 2 * 4, 4)
     assert packed[0].tolist() == [0, 1, 2, 3]  # tap 0, channel 0
     assert packed[2].tolist() == [12, 13, 14, 15]  # tap 0, channel 2
@@ -66,15 +108,59 @@ def test_weights_of_two_passes() -> None:
     assert packed[8].tolist() == [4, 5, 0, 0]  # second pass
 
 
+def test_weights_of_a_depthwise_layer() -> None:
+    """Rows: pass, kernel row, column; lane l of pass g is output channel 4 g + l, of input channel // 2."""
+    packed = packed_weights(chain((3, 3, 3), Layer(DepthwiseConv, (2, 2), 2)))
+    assert packed.tolist() == [
+        *([n, n + 1, n + 2, n + 3] for n in (0, 6, 12, 18)),
+        *([n + 4, n + 5, 0, 0] for n in (0, 6, 12, 18)),
+    ]
+
+
+def packed_weights(graph: Graph) -> np.ndarray:
+    """WEIGHTS rows by lane, of the first node with weights 0, 1, 2, ... in their order."""
+    node = graph.nodes[0]
+    assert isinstance(node, Conv | DepthwiseConv)
+    weights = np.arange(node.weights.size, dtype=np.int8).reshape(node.weights.shape)
+    product = convolution(graph, replace(node, weights=weights))
+    return pack_weights(product, ARRAY).astype("<u4").view(np.int8)
+
+
+def test_weights_that_are_all_one_are_a_row() -> None:
+    product = average(chain((9, 9, 7), Layer(AveragePool, (3, 3))))
+    assert pack_weights(product, ARRAY).tolist() == [[0x01010101]]
+
+
+def average(graph: Graph) -> Product:
+    node = graph.nodes[0]
+    assert isinstance(node, AveragePool)
+    return average_pool(graph, node, node.padding)
+
+
 def test_params_of_a_channel() -> None:
-    conv = chain((1, 1, 1), Layer(Conv, (1, 1), 5, bias=-7, shift=-9)).nodes[0]
+    graph = chain((1, 1, 1), Layer(Conv, (1, 1), 5, bias=-7, shift=-9))
+    conv = graph.nodes[0]
     assert isinstance(conv, Conv)
     shift = conv.shift.copy()
     shift[4] = 3
-    rows = pack_params(replace(conv, shift=shift), ARRAY)
+    rows = pack_params(convolution(graph, replace(conv, shift=shift)), ARRAY)
     assert rows.shape == (2, 12)
     assert rows[0, :3].tolist() == [0xFFFFFFF9, 1 << 30, 9]
     assert rows[1].tolist() == [0xFFFFFFF9, 1 << 30, 3 << 8] + [0] * 9
+
+
+def test_params_of_a_border() -> None:
+    """Rows: kernel rows outside, columns outside, word; the bias is the zero point for each pixel inside."""
+    graph = chain((4, 4, 5), Layer(AveragePool, (3, 2), padding=((1, 1), (0, 1))), zero_point=10)
+    rows = pack_params(average(graph), ARRAY)
+    assert rows.shape == (2 * 2 * 2, 12)
+    assert rows[::2, 0].tolist() == [60, 30, 40, 20]  # of 3 x 2, 3 x 1, 2 x 2, 2 x 1 pixels
+    assert rows[1, 3:].tolist() == [0] * 9, "the second word has one channel"
+
+
+def test_params_of_a_sum_are_the_same_for_all_words() -> None:
+    rows = pack_sum_params((1 << 30, -17), 3, ARRAY)
+    assert rows.tolist() == [[0, 1 << 30, 17] * 4] * 3
 
 
 def test_table_of_a_channel() -> None:
@@ -92,7 +178,7 @@ def test_table_of_a_channel() -> None:
 @given(graph=graphs(), config=arrays())
 def test_use_of_a_program_is_what_was_planned(graph: Graph, config: ArrayConfig) -> None:
     """What the summary reads off a program equals what the compiler compared with the memories."""
-    laid_out = Network(graph, tuple(lower(graph)), config)
+    laid_out = Network(graph, lower(graph), config)
     planned = place(laid_out, [Mode.DELTA] * len(laid_out.tensors)).uses
     program = compile_graph(graph, config, mode="delta")
     assert [(u.name, u.used, u.available) for u in planned] == [

@@ -59,7 +59,7 @@ def compare(program: Program, codes: Int8, expected: dict[str, Int8]) -> list[in
     return issued
 
 
-@pytest.mark.parametrize("array", ["1x16@85F", "2x8@85F", "4x16@85F", "1x4@85F"])
+@pytest.mark.parametrize("array", ["1x16@85F", "2x8@85F", "4x16@85F", "1x4@virtual"])
 @pytest.mark.parametrize("mode", ["auto", "delta", "direct", "dense"])
 def test_equals_tflite(pnet: PNet, by_tflite: dict[str, Int8], array: str, mode: str) -> None:
     program = compile_graph(pnet.graph, ArrayConfig.parse(array), mode=mode)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from small_graphs import Layer, chain
+from small_graphs import AROUND, Layer, chain
 
 from stillframe.compiler import compile_graph, summarise
 from stillframe.contract import ArrayConfig
 from stillframe.frontend import Conv, MaxPool, PRelu
+from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Mean, Pad, Resize
 
 EXPECTED = """\
 chain on array 1x16@85F: 16 lanes, 4 elements a word, 200,160 MACs in a dense frame
@@ -22,7 +23,7 @@ CODES         3,904  22,528  17%  ###.................           32
 EVENTS          832  10,752   8%  ##..................           36
 MASKS           488   3,072  16%  ###.................           32
 ROWS             74   1,024   7%  #...................            1
-STATE         2,496  16,384  15%  ###.................           96
+STATE         2,496  16,384  15%  ###.................          108
 WEIGHTS          60   2,048   3%  #...................          128
 PARAMS            5     512   1%  ....................          288
 TABLES          192   1,024  19%  ####................          128
@@ -42,3 +43,38 @@ def test_whole_text() -> None:
     )
     program = compile_graph(graph, ArrayConfig.parse("1x16@85F"), threshold=2)
     assert summarise(program) == EXPECTED.rstrip()
+
+
+EVERY_KIND = """\
+    layer             operators                mode   kernel     output        MACs dense  threshold
+ 0  input             INPUT                    delta             12 x 16 x 3                       0
+ 1  conv1             CONV_2D                  delta  3 x 5      12 x 16 x 10      69,360          0
+ 2  depthwiseconv2    DEPTHWISE_CONV_2D        delta  3 x 3 / 2  6 x 8 x 20         7,820          0
+ 3  conv3             CONV_2D                  delta  1 x 1      6 x 8 x 20        19,200          0
+ 4  add4              ADD                      delta             6 x 8 x 20                        0
+ 5  concat5 (1 of 2)  CONCATENATION            delta             6 x 8 x 40                        0
+ 6  concat5           CONCATENATION            delta             6 x 8 x 60                        0
+ 7  resize6           RESIZE_NEAREST_NEIGHBOR  delta  1 x 1      12 x 16 x 60                      0
+ 8  pad7              PAD                      delta  1 x 1      14 x 18 x 60                      0
+ 9  averagepool8      AVERAGE_POOL_2D          delta  2 x 2 / 2  8 x 10 x 60       15,120          0
+10  prelu9            PRELU                    delta  1 x 1      8 x 10 x 60                       0
+11  mean10            MEAN                     delta  8 x 10     1 x 1 x 60         4,800          0
+"""
+
+
+def test_layers_of_every_kind() -> None:
+    graph = chain(
+        (12, 16, 3),
+        Layer(Conv, (3, 5), 10, dilation=(1, 2), padding=((1, 1), (4, 4))),
+        Layer(DepthwiseConv, (3, 3), 2, strides=(2, 2), padding=AROUND),
+        Layer(Conv, (1, 1), 20),
+        Layer(Add, inputs=(2, 3)),
+        Layer(Concat, inputs=(4, 3, 2)),
+        Layer(Resize, factors=(2, 2)),
+        Layer(Pad, padding=AROUND),
+        Layer(AveragePool, (2, 2), strides=(2, 2), padding=AROUND),
+        Layer(PRelu),
+        Layer(Mean),
+    )
+    program = compile_graph(graph, ArrayConfig.parse("1x16@85F"))
+    assert EVERY_KIND in summarise(program)
