@@ -98,7 +98,6 @@ def _window_fields(network: Network, placement: Placement, layer: int) -> dict[s
         "in_masks": start["MASKS"][source],
         "in_events": start["EVENTS"][source] * layout.drain // MASK_BITS,
         "in_rows": start["ROWS"][source],
-        "in_channels": layout.channels,
         "kernel_rows": step.window[0],
         "row_step": rows,
         "flag_step": rows,
@@ -117,7 +116,7 @@ def _window_fields(network: Network, placement: Placement, layer: int) -> dict[s
 
 
 def _second_input_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
-    """The second tensor: its rows count as the window's second row, its steps lead from the first one to it."""
+    """The second tensor: its rows are the window's second ones, to which the steps lead from the first."""
     first, second = network.sources(layer)
     start, layout = placement.start, network.layouts[second]
 
@@ -167,11 +166,12 @@ def _mac_fields(network: Network, placement: Placement, layer: int, product: Pro
         fields |= {
             "kernel": network.weight_rows(layer),
             "kernel_row": columns * pixel,
-            "segment_weights": pixel,
+            "segment_weights": pixel if network.segments(layer) > 1 else 0,
         }
     if product.depthwise:
         fields |= {
             "depthwise": 1,
+            "in_channels": source.channels,
             "multiplier": multiplier,
             "segment": -(-min(lanes, target.channels) // multiplier),
             "group_channels": lanes // multiplier,

@@ -79,6 +79,13 @@ class Step:
         """Whether the words that leave the layer tell the table which channels they hold."""
         return self.op is not Op.CONCAT and (self.product is None or self.product.borders == (1, 1))
 
+    @property
+    def has_empty_windows(self) -> bool:
+        """Whether a window of codes may lie beside the image: there the device gives the output's zero
+        point, which then goes through the table."""
+        sides = zip(self.padding, self.window, strict=True)
+        return self.op is Op.POOL and any(side >= size for pair, size in sides for side in pair)
+
 
 @dataclass(frozen=True)
 class Lowered:
@@ -127,7 +134,7 @@ class _Lowering:
         return False
 
     def window_input(self, node: Node) -> tuple[int, Padding]:
-        """The device tensor that a node's window moves over, and the padding that PADs add to the window's."""
+        """The device tensor that a node's window moves over, and the padding that PADs add to it."""
         if self.sees_through(node):
             return self.unpadded(node.inputs[0])
         return node.inputs[0], NO_PADDING
@@ -263,13 +270,15 @@ def _lower_concat(into: _Lowering, node: Concat) -> None:
 
 
 def _lower_elementwise(into: _Lowering, node: Elementwise) -> None:
-    """An activation joins the layer that makes its input if nothing else reads that tensor, else it is one."""
+    """An activation joins the layer that makes its input if nothing else reads that; else it is a layer."""
     (source,) = node.inputs
     table = table_of(into.graph, node)
     maker = next((i for i, step in enumerate(into.steps) if step.output == source), None)
     if maker is not None and len(into.readers[source]) == 1 and source not in into.kept:
         step = into.steps[maker]
-        if step.takes_table_by_channel or len(table) == 1:
+        zero_points = {into.tensors[source].zero_point, into.tensors[node.output].zero_point}
+        fits = step.takes_table_by_channel or len(table) == 1
+        if fits and not (step.has_empty_windows and len(zero_points) > 1):
             joined = table if step.table is None else chain(step.table, table)
             into.steps[maker] = replace(
                 step, operators=f"{step.operators} + {node.op}", output=node.output, table=joined

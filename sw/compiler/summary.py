@@ -105,7 +105,7 @@ def _host(host_ops: Sequence[dict[str, object]]) -> str:
 def _layer_row(index: int, layer: LayerSpec, tensors: Sequence[TensorSpec]) -> Row:
     fields, source, target = layer.fields, tensors[layer.input], tensors[layer.output]
     kernel = ""
-    if fields["op"] != Op.INPUT:
+    if fields["op"] in (Op.MAC, Op.POOL):
         pixel = fields["in_row"] // source.width
         segments = fields["segments"]
         columns = segments if segments > 1 or fields.get("depthwise") else fields["segment"] // pixel
