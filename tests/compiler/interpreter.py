@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from fixed_point import rounding_divide, wrap
+from mac_sums import mac_sums
 from program_image import ADDRESSES, Bools, Fields, Image, Ints
-from receptive_walk import Share, Walk
+from receptive_walk import Walk
 
 from stillframe.contract import Mode, Op, Program
 from stillframe.contract.array import ACC_BITS, MASK_BITS, SUM_BITS, TABLE_ROWS
@@ -114,91 +116,25 @@ class Interpreter:
         return padded.reshape(*shape, self.drain), np.ones(shape, bool)
 
     def _mac(self, layer: Fields, key: bool) -> tuple[Ints, Bools, int, int]:
-        walk = Walk(layer, self.image)
-        bits, values = walk.bits(), walk.values()
-        sums, touched, events, issued = [], [], 0, 0
-        rows = layer.params + (~walk.inside).sum(axis=1)[:, None, None] * layer.border_rows
-        missing = np.zeros(layer.out_width, np.int64)
-        for group, share in enumerate(walk.shares()):
-            final = group == layer.groups - 1
-            words = layer.last_words if final else layer.group_words
-            acc = np.zeros((layer.out_height, layer.out_width, self.image.config.total_lanes), np.int64)
-            any_event = np.zeros(acc.shape[:2], bool)
-            missing[:] = 0
-            for segment in range(layer.segments):
-                places, inside = walk.segment(segment, share)
-                missing += ~inside.any(axis=1)
-                taken = bits[:, :, places] & inside  # (out_height, kernel_rows, out_width, length)
-                given = np.where(taken, values[:, :, places], 0).transpose(0, 2, 1, 3)
-                any_event |= taken.any(axis=(1, 3))
-                start = layer.weights + group * layer.kernel + segment * layer.segment_weights
-                if layer.depthwise:
-                    acc += self._depthwise_sums(layer, start, share, given)
-                else:
-                    acc += self._convolution_sums(layer, start, share, given)
-                count = self._counted(layer, taken, places, share, final)
-                events, issued = events + count[0], issued + count[1]
-            sums.append(acc[:, :, : words * self.drain])
-            touched += [any_event] * words
-        z = np.concatenate(sums, axis=2).reshape(*acc.shape[:2], layer.out_words, self.drain)
-        evaluated = np.stack(touched, axis=2) | bool(key or layer.evaluate_all)
+        sums = mac_sums(layer, self.image)
+        z, evaluated = sums.z, sums.touched | bool(key or layer.evaluate_all)
         if layer.use_state:
             offsets = self._offsets(layer) + layer.state
-            z = _wrap(z if key else z + self.image.state[offsets], ACC_BITS)
+            z = wrap(z if key else z + self.image.state[offsets], ACC_BITS)
             self.image.state[offsets[evaluated]] = z[evaluated]
-        rows = rows + missing[:, None] * layer.border_columns + np.arange(layer.out_words)
-        codes = self._tabulate(layer, self._requantise(layer, _wrap(z, ACC_BITS), rows))
-        return codes, evaluated, events, issued
-
-    def _weights(self, first: int, step: int, layer: Fields) -> Ints:
-        """WEIGHTS rows by kernel row and by element from ``first`` on, (kernel_rows, elements, lanes)."""
-        rows = first + np.arange(layer.kernel_rows)[:, None] * layer.kernel_row + np.arange(step)
-        return self.image.weights[rows].astype(np.int64)
-
-    def _convolution_sums(self, layer: Fields, start: int, share: Share, given: Ints) -> Ints:
-        weights = self._weights(start, share.length, layer)
-        # Exact in double precision: sums stay below 2**53.
-        flat = given.reshape(*given.shape[:2], -1).astype(np.float64)
-        return (flat @ weights.reshape(-1, weights.shape[2]).astype(np.float64)).astype(np.int64)
-
-    def _depthwise_sums(self, layer: Fields, start: int, share: Share, given: Ints) -> Ints:
-        """Lane ``channel * multiplier + q - rest`` takes the channel's value, if the pass has that lane."""
-        (weights,) = self._weights(start, 1, layer).transpose(1, 0, 2)
-        channels, lanes = np.arange(share.length), weights.shape[1]
-        sums = np.zeros((*given.shape[:2], lanes), np.int64)
-        for output in range(layer.multiplier):
-            lane = channels * layer.multiplier + output - share.rest
-            there = (lane >= 0) & (lane < lanes)
-            products = given[..., there] * weights[:, lane[there]]
-            sums[:, :, lane[there]] += products.sum(axis=2)
-        return sums
-
-    def _counted(
-        self, layer: Fields, taken: Bools, places: Ints, share: Share, final: bool
-    ) -> tuple[int, int]:
-        """Events and multiplications that the hardware counts: see hw/event_scanner.py."""
-        lanes = self.image.config.total_lanes
-        if not layer.depthwise:
-            events = int(taken.sum())
-            return events, events * (layer.last_lanes if final else lanes)
-        if layer.multiplier == 1:  # an event is an activation word
-            starts = np.arange(0, share.length, self.drain)
-            assert not (places[:, starts] % self.drain).any()
-            return int(np.logical_or.reduceat(taken, starts, axis=3).sum()), int(taken.sum())
-        first = np.arange(share.length) * layer.multiplier - share.rest
-        each = np.minimum(first + layer.multiplier, lanes) - np.maximum(first, 0)
-        return int(taken.sum()), int((taken * each).sum())
+        codes = self._tabulate(layer, self._requantise(layer, wrap(z, ACC_BITS), sums.rows))
+        return codes, evaluated, sums.events, sums.issued
 
     def _requantise(self, layer: Fields, z: Ints, rows: Ints) -> Ints:
         """Codes of sums (out_height, out_width, out_words, drain) by PARAMS rows of the words."""
         params = self.image.params[np.broadcast_to(rows, z.shape[:3])]
         shift = params[..., Param.SHIFT]
-        x = _wrap(_wrap(z + params[..., Param.BIAS], 32) << (shift >> 8 & 7), 32)
+        x = wrap(wrap(z + params[..., Param.BIAS], 32) << (shift >> 8 & 7), 32)
         product, right = x * params[..., Param.MULTIPLIER], shift & 31
         if layer.round_once:
             code = (product + (np.int64(1) << (30 + right))) >> (31 + right)
         else:
-            code = _rounding_divide((product + (1 << 30)) >> 31, right)
+            code = rounding_divide((product + (1 << 30)) >> 31, right)
         return np.clip(code + layer.requant_zero_point, layer.act_min, layer.act_max)
 
     def _everywhere(self, layer: Fields, key: bool, pixels: Bools) -> Bools:
@@ -227,9 +163,9 @@ class Interpreter:
         first = (codes[:, 0] - layer.in_zero_point) << 20
         second = (codes[:, 1] - layer.second_zero_point) << 20
         sign = -1 if layer.subtract else 1
-        z = _rounding_divide((first * layer.in_multiplier + (1 << 30)) >> 31, layer.in_shift)
-        z += _rounding_divide((second * sign * layer.second_multiplier + (1 << 30)) >> 31, layer.second_shift)
-        assert (z == _wrap(z, SUM_BITS)).all()
+        z = rounding_divide((first * layer.in_multiplier + (1 << 30)) >> 31, layer.in_shift)
+        z += rounding_divide((second * sign * layer.second_multiplier + (1 << 30)) >> 31, layer.second_shift)
+        assert (z == wrap(z, SUM_BITS)).all()
         codes = self._requantise(layer, z, layer.params + np.arange(layer.out_words))
         return self._tabulate(layer, codes), self._everywhere(layer, key, walk.touched())
 
@@ -302,17 +238,6 @@ class Interpreter:
             start = layer.out_masks + y * row_words
             self.image.masks[start : start + row_words] = masks[y * row_words : (y + 1) * row_words]
             self.image.flags[layer.out_rows + y] = True
-
-
-def _rounding_divide(x: Ints, exponent: int | Ints) -> Ints:
-    """x / 2**exponent, halves away from zero: gemmlowp's with a mask and a threshold."""
-    mask = (np.int64(1) << exponent) - 1
-    return (x >> exponent) + ((x & mask) > (mask >> 1) + (x < 0))
-
-
-def _wrap(values: Ints, bits: int) -> Ints:
-    half = 1 << (bits - 1)
-    return ((values + half) & ((1 << bits) - 1)) - half
 
 
 def main() -> None:
