@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from amaranth.lib import wiring
 
 from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.contract.array import PARTS, VIRTUAL
 
 from .critical_path import format_path
 from .netlist import utilisation
@@ -45,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         config = ArrayConfig.parse(options.array)
+        if config.part == VIRTUAL:
+            raise StillframeError(
+                f"array {config.name}: expected a part that exists, got {VIRTUAL}, which is simulated only",
+                f"name one out of {', '.join(PARTS)}, for example {config.banks}x{config.lanes}@85F",
+            )
         component = _component(options.component, config)
         if options.command == "cells":
             print(f"{options.component} for {config.name}: {utilisation(component)}")

@@ -189,13 +189,13 @@ class PatchWalker(wiring.Component):
         wraps = Signal()
         next_channel = Signal(12)
         next_rest = Signal(3)
+        after, after_rest = Signal(12), Signal(3)
         last_channel = Signal(12)
         m.d.comb += [
             rests.eq(rest + layer.group_rest),
             wraps.eq(rests >= layer.multiplier),
             next_channel.eq(channel + layer.group_channels + wraps),
             next_rest.eq(Mux(wraps, rests - layer.multiplier, rests)),
-            last_channel.eq(Mux(last_group, layer.in_channels - 1, next_channel - (next_rest == 0))),
         ]
 
         def begin_pixel() -> list[Any]:
@@ -301,6 +301,14 @@ class PatchWalker(wiring.Component):
 
             with m.State("PASS"):  # depthwise: the channels of the next pass
                 m.d.sync += [channel.eq(next_channel), rest.eq(next_rest)]
+                m.next = "AFTER"
+
+            with m.State("AFTER"):  # those of the one behind it
+                m.d.sync += [after.eq(next_channel), after_rest.eq(next_rest)]
+                m.next = "LAST"
+
+            with m.State("LAST"):  # which begins with a channel that the pass shares, or with the next
+                m.d.sync += last_channel.eq(Mux(last_group, layer.in_channels - 1, after - (after_rest == 0)))
                 m.next = "CHANNELS"
 
             with m.State("CHANNELS"):

@@ -100,7 +100,8 @@ def _compiling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--array",
         metavar="BxL[@PART]",
-        help="banks x lanes a bank, with the memories of an LFE5U PART: 25F, 45F, 85F (default 1x16@85F)",
+        help="banks x lanes a bank, with the memories of an LFE5U PART: 25F, 45F, 85F; or virtual: larger "
+        "than any part, simulated only (default 1x16@85F)",
     )
     parser.add_argument(
         "--threshold",

@@ -4,6 +4,7 @@ from .compile import compile_graph
 from .fit import Fit, LayerFit, examine
 from .planner import Density, Profile
 from .profile import profile_graph
+from .remedies import TooLargeError
 from .summary import summarise
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Fit",
     "LayerFit",
     "Profile",
+    "TooLargeError",
     "compile_graph",
     "examine",
     "profile_graph",

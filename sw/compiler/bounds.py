@@ -12,7 +12,7 @@ import numpy as np
 from stillframe.contract import StillframeError
 from stillframe.contract.array import ACC_BITS
 from stillframe.contract.memory_map import MAX_LEFT_SHIFT
-from stillframe.frontend.graph import ADD_LEFT_SHIFT, Add
+from stillframe.frontend.graph import ADD_LEFT_SHIFT, Add, Pair
 
 from .product import Product, accumulator_range
 
@@ -55,9 +55,8 @@ def check(name: str, product: Product, taps: int, zero_point: int) -> int:
     for bias, multiplier, shift in zip(product.bias, product.multiplier, product.shift, strict=True):
         for channel in range(len(bits)):
             smallest, largest = int(low[channel] + bias[channel]), int(high[channel] + bias[channel])
-            check_rescaling(
-                name, f"output channel {channel}", int(multiplier[channel]), int(shift[channel]), smallest, largest
-            )
+            rescaling = int(multiplier[channel]), int(shift[channel])
+            check_rescaling(name, f"output channel {channel}", rescaling, smallest, largest)
     return max(bits)
 
 
@@ -70,16 +69,17 @@ def check_add(add: Add) -> None:
     for operand, (multiplier, shift) in (("first", add.first), ("second", add.second)):
         if multiplier < 0 or not -MAX_OPERAND_SHIFT <= shift <= 0:
             raise StillframeError(
-                f"layer {add.name!r}: expected operands that are shifted right by 0 to {MAX_OPERAND_SHIFT} bits, "
+                f"layer {add.name!r}: expected operands shifted right by 0 to {MAX_OPERAND_SHIFT} bits, "
                 f"got {-shift} for the {operand} one",
                 SCALES_HINT,
             )
     largest = 2 * 255 << ADD_LEFT_SHIFT - 1
-    check_rescaling(add.name, "the sum", *add.result, -largest, largest)
+    check_rescaling(add.name, "the sum", add.result, -largest, largest)
 
 
-def check_rescaling(name: str, what: str, multiplier: int, shift: int, smallest: int, largest: int) -> None:
-    """Check a requantisation of sums from ``smallest`` to ``largest``."""
+def check_rescaling(name: str, what: str, rescaling: Pair, smallest: int, largest: int) -> None:
+    """Check a requantisation (multiplier, shift) of sums from ``smallest`` to ``largest``."""
+    multiplier, shift = rescaling
     if multiplier < 0 or not -MAX_RIGHT_SHIFT <= shift <= MAX_LEFT_SHIFT:
         raise StillframeError(
             f"layer {name!r}: expected a requantisation multiplier from 0 on and a shift of "

@@ -35,8 +35,8 @@ def violations(network: Network) -> Iterator[StillframeError]:
             )
         try:
             if step.product is not None:
-                taps = step.window[0] * step.window[1]
-                bounds.check(step.name, step.product, taps, network.lowered.tensors[step.inputs[0]].zero_point)
+                source = network.lowered.tensors[step.inputs[0]]
+                bounds.check(step.name, step.product, step.window[0] * step.window[1], source.zero_point)
             if step.add is not None:
                 bounds.check_add(step.add)
         except StillframeError as error:

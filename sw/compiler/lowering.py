@@ -30,14 +30,13 @@ from stillframe.frontend.graph import (
     Resize,
     Tensor,
 )
+from stillframe.frontend.padding import NO_PADDING, sees_through, together, unpadded, window_input
 from stillframe.frontend.shapes import map_shape
 
 from . import product
 from .activations import table_of
 from .product import Product
 from .tables import chain, clamp_table
-
-NO_PADDING: Padding = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
@@ -108,43 +107,7 @@ class _Lowering:
     tensors: list[Tensor]
     readers: dict[int, list[Node]]
     kept: set[int]
-    pads: dict[int, Pad]
     steps: list[Step] = field(default_factory=list)
-
-    def unpadded(self, tensor: int) -> tuple[int, Padding]:
-        """The tensor that PADs make ``tensor`` of, and what they add to it."""
-        (top, bottom), (left, right) = NO_PADDING
-        while tensor in self.pads:
-            node = self.pads[tensor]
-            (above, below), (before, after) = node.padding
-            top, bottom, left, right = top + above, bottom + below, left + before, right + after
-            tensor = node.inputs[0]
-        return tensor, ((top, bottom), (left, right))
-
-    def sees_through(self, node: Node) -> bool:
-        """Whether a node gives the same if the zero points that a PAD adds are left out of its window."""
-        zero_point = self.graph.tensors[node.inputs[0]].zero_point
-        match node:
-            case Conv() | DepthwiseConv() | Mean() | Pad():
-                return True
-            case AveragePool():  # TFLite counts what a PAD added, but not its own padding
-                return node.padding == NO_PADDING
-            case MaxPool():
-                return node.padding == NO_PADDING and zero_point == -128
-        return False
-
-    def window_input(self, node: Node) -> tuple[int, Padding]:
-        """The device tensor that a node's window moves over, and the padding that PADs add to it."""
-        if self.sees_through(node):
-            return self.unpadded(node.inputs[0])
-        return node.inputs[0], NO_PADDING
-
-
-def _together(first: Padding, second: Padding) -> Padding:
-    """Both paddings, one around the other."""
-    (a, b), (c, d) = first
-    (e, f), (g, h) = second
-    return (a + e, b + f), (c + g, d + h)
 
 
 _lowerings: dict[type[Node], Callable[[_Lowering, Any], None]] = {}
@@ -162,7 +125,7 @@ def lowering(*kinds: type[Node]) -> Callable[[Callable[[_Lowering, Any], None]],
 
 @lowering(Conv, DepthwiseConv)
 def _lower_convolution(into: _Lowering, node: Conv | DepthwiseConv) -> None:
-    source, padding = into.window_input(node)
+    source, padding = window_input(into.graph, node)
     into.steps.append(
         Step(
             name=node.name,
@@ -172,7 +135,7 @@ def _lower_convolution(into: _Lowering, node: Conv | DepthwiseConv) -> None:
             output=node.output,
             window=(node.weights.shape[0], node.weights.shape[1]),
             strides=node.strides,
-            padding=_together(padding, node.padding),
+            padding=together(padding, node.padding),
             dilation=node.dilation,
             product=product.convolution(into.graph, node),
         )
@@ -181,7 +144,7 @@ def _lower_convolution(into: _Lowering, node: Conv | DepthwiseConv) -> None:
 
 @lowering(AveragePool)
 def _lower_average_pool(into: _Lowering, node: AveragePool) -> None:
-    source, padding = into.window_input(node)
+    source, padding = window_input(into.graph, node)
     into.steps.append(
         Step(
             name=node.name,
@@ -191,7 +154,7 @@ def _lower_average_pool(into: _Lowering, node: AveragePool) -> None:
             output=node.output,
             window=node.window,
             strides=node.strides,
-            padding=_together(padding, node.padding),
+            padding=together(padding, node.padding),
             product=product.average_pool(into.graph, node, node.padding),
         )
     )
@@ -199,7 +162,7 @@ def _lower_average_pool(into: _Lowering, node: AveragePool) -> None:
 
 @lowering(Mean)
 def _lower_mean(into: _Lowering, node: Mean) -> None:
-    source, padding = into.window_input(node)
+    source, padding = window_input(into.graph, node)
     height, width, _ = map_shape(into.graph.tensors[node.inputs[0]].shape)
     into.steps.append(
         Step(
@@ -217,7 +180,7 @@ def _lower_mean(into: _Lowering, node: Mean) -> None:
 
 @lowering(MaxPool)
 def _lower_max_pool(into: _Lowering, node: MaxPool) -> None:
-    source, padding = into.window_input(node)
+    source, padding = window_input(into.graph, node)
     clamps = (node.act_min, node.act_max) != (-128, 127)
     into.steps.append(
         Step(
@@ -228,7 +191,7 @@ def _lower_max_pool(into: _Lowering, node: MaxPool) -> None:
             output=node.output,
             window=node.window,
             strides=node.strides,
-            padding=_together(padding, node.padding),
+            padding=together(padding, node.padding),
             table=clamp_table(node.act_min, node.act_max) if clamps else None,
         )
     )
@@ -237,8 +200,8 @@ def _lower_max_pool(into: _Lowering, node: MaxPool) -> None:
 @lowering(Pad)
 def _lower_pad(into: _Lowering, node: Pad) -> None:
     readers = into.readers.get(node.output, [])
-    if node.output in into.kept or not all(into.sees_through(reader) for reader in readers):
-        source, padding = into.unpadded(node.output)
+    if node.output in into.kept or not all(sees_through(into.graph, reader) for reader in readers):
+        source, padding = unpadded(into.graph, node.output)
         into.steps.append(Step(node.name, node.op, Op.POOL, (source,), node.output, padding=padding))
 
 
@@ -302,7 +265,6 @@ def lower(graph: Graph) -> Lowered:
         tensors=list(graph.tensors),
         readers=readers,
         kept={output.tensor for output in graph.outputs} | {graph.input.tensor},
-        pads={node.output: node for node in graph.nodes if isinstance(node, Pad)},
     )
     for node in graph.nodes:
         if isinstance(node, Elementwise):

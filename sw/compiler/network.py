@@ -140,8 +140,7 @@ class Network:
             step.padding,
             strict=True,
         ):
-            positions = (
-                output * stride - before + tap * dilation for output in range(outputs) for tap in range(kernel)
-            )
+            starts = [output * stride - before for output in range(outputs)]
+            positions = (start + tap * dilation for start in starts for tap in range(kernel))
             taps *= sum(0 <= position < size for position in positions)
         return taps * (1 if product.depthwise else source.channels) * target.channels

@@ -1,4 +1,4 @@
-"""What a MAC layer multiplies its events by, and how it requantises the sums: one form for every linear node."""
+"""What a MAC layer multiplies its events by, and how it requantises: one form for every linear node."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Product:
         weights: int8; of a convolution (rows, columns, input channels, output channels), depthwise
             (rows, columns, input channels, multiplier). None if all are 1 (pooling).
         depthwise: An output channel reads one input channel.
-        bias, multiplier, shift: int64 (borders, output channels): added to the sum, Q31, TFLite's shift. A row
-            for each number of kernel rows outside the image and, within that, of columns.
+        bias, multiplier, shift: int64 (borders, output channels): added to the sum, Q31, TFLite's shift.
+            A row for each number of kernel rows outside the image and, within that, of columns.
         round_once: Requantise with one rounding.
         zero_point: That the requantiser adds.
         act_min, act_max: Range of the output's codes.
@@ -80,7 +80,7 @@ def mean(graph: Graph, node: Mean) -> Product:
 def average_pool(graph: Graph, node: AveragePool, padding: Padding) -> Product:
     """Of AVERAGE_POOL_2D: TFLite divides the sum of the codes themselves by the pixels inside the image.
 
-    So the bias brings the zero point back, once for each pixel, and each number of pixels has a row of its own.
+    So the bias brings the zero point back, once for each pixel, and each number of pixels has its own row.
     ``padding`` is where pixels are missing: none of what a PAD before the pooling has added.
     """
     source, target = graph.tensors[node.inputs[0]], graph.tensors[node.output]
@@ -114,7 +114,7 @@ def average_pool(graph: Graph, node: AveragePool, padding: Padding) -> Product:
 
 
 def reciprocal(count: int) -> Pair:
-    """(multiplier, shift) that divide a sum of ``count`` codes by it, with one rounding, halves away from zero.
+    """(multiplier, shift) that divide a sum of ``count`` codes by it, rounding once, halves away from zero.
 
     The multiplier is the next greater than 2**(31 - shift) / count. So a half is a little more than one, on
     either side of zero; nothing else is near enough to a half to cross it, since the sum is within

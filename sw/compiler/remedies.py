@@ -13,7 +13,11 @@ from .network import Network
 from .planner import Profile
 
 
-def too_large(network: Network, mode: str, profile: Profile | None, placement: Placement) -> StillframeError:
+class TooLargeError(StillframeError):
+    """A network for which the memories of an array are too small."""
+
+
+def too_large(network: Network, mode: str, profile: Profile | None, placement: Placement) -> TooLargeError:
     """The message that memories are short, with what would help.
 
     Args:
@@ -35,7 +39,7 @@ def too_large(network: Network, mode: str, profile: Profile | None, placement: P
         remedies.append("give the model an input of fewer pixels")
     else:
         remedies.append("give the model fewer channels")
-    return StillframeError(message, "; or ".join(remedies))
+    return TooLargeError(message, "; or ".join(remedies))
 
 
 def _mode_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:

@@ -65,7 +65,7 @@ def summarise(program: Program) -> str:
 
 
 def host_table(program: Program) -> list[str]:
-    """Lines that say what the host computes and why: an empty one and a table; no lines if that is nothing."""
+    """Lines that say what the host computes and why: an empty one and a table; none if that is nothing."""
     rows = [[a.layer, a.op, a.why] for a in program.assignments if a.host]
     return ["", *_table(["on the host", "operator", "why"], rows, right=set())] if rows else []
 

@@ -190,13 +190,13 @@ def _virtual(banks: int, lanes: int) -> ArrayConfig:
         drain=drain,
         part=VIRTUAL,
         layers=256,
-        codes_words=1 << 17,
+        codes_words=160 * 1024,
         events_words=1 << 16,
-        state_words=1 << 17,
+        state_words=160 * 1024,
         weights_words=(1 << 19) // (banks * lanes),
         params_words=1 << 13,
         tables_words=1 << 14,
-        masks_words=1 << 14,
+        masks_words=20 * 1024,
         rows=1 << 12,
     )
 

@@ -77,7 +77,7 @@ LAYER_FIELDS: dict[str, Field] = {
             ("second_layer", 8, "index of the layer that wrote the second input tensor"),
             # The window, and where the input lies.
             ("kernel_rows", 7, "rows of the kernel or window, 1 to 64; with a second input 2, a row of each"),
-            ("row_step", 7, "image rows from one kernel row to the next: the dilation; 0 with a second input"),
+            ("row_step", 7, "image rows from one kernel row to the next: dilation; 0 with a second input"),
             ("flag_step", 14, "row flags from one kernel row to the next, modulo 2**14"),
             ("mask_step", 20, "MASKS words from one kernel row to the next, modulo 2**20"),
             ("code_step", 20, "CODES words from one kernel row to the next, modulo 2**20"),
@@ -89,7 +89,7 @@ LAYER_FIELDS: dict[str, Field] = {
             ("in_events", 18, "EVENTS block (32 elements) of the input tensor"),
             ("in_rows", 14, "row flag of the input tensor's first row"),
             ("in_words", 12, "activation words of an input pixel"),
-            ("in_channels", 12, "INPUT: channels of a pixel as the link carries them; depthwise: of the input"),
+            ("in_channels", 12, "channels of a pixel: INPUT: as the link carries them; depthwise: of the input"),
             ("segments", 12, "parts of a kernel row that are walked apart: 1, or the kernel's columns"),
             ("segment", 20, "elements of a segment (depthwise: of the first pass)"),
             ("segment_step", 20, "elements from one segment to the next: dilation x padded channels"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stillframe.contract import StillframeError
 
-from .graph import Conv, Graph
+from .graph import LINEAR, Graph, Pad
 
 MAX_THRESHOLD = 255
 """Largest threshold: the field of the layer descriptor has 8 bits, and codes never differ by more."""
@@ -13,7 +13,8 @@ MAX_THRESHOLD = 255
 def thresholds_for(graph: Graph, threshold: int) -> dict[int, int]:
     """The threshold of every tensor of a graph.
 
-    A threshold applies to tensors that a MAC layer reads and that are not outputs of the model; others: 0.
+    A threshold applies to tensors that a MAC layer reads, directly or through a PAD, and that are not outputs
+    of the model; others: 0. A padded tensor has none of its own: what is padded has it.
 
     Args:
         graph: The network.
@@ -30,6 +31,10 @@ def thresholds_for(graph: Graph, threshold: int) -> dict[int, int]:
             f"threshold: expected 0 to {MAX_THRESHOLD} codes, got {threshold}",
             "0 is lossless; 1 to 8 trade accuracy for fewer events",
         )
-    read = {i for node in graph.nodes if isinstance(node, Conv) for i in node.inputs}
-    outputs = {output.tensor for output in graph.outputs}
-    return {i: threshold if i in read - outputs else 0 for i in range(len(graph.tensors))}
+    read = {i for node in graph.nodes if isinstance(node, LINEAR) for i in node.inputs}
+    padded = {node.output for node in graph.nodes if isinstance(node, Pad)}
+    for node in reversed(graph.nodes):
+        if isinstance(node, Pad) and node.output in read:
+            read.update(node.inputs)
+    exact = {output.tensor for output in graph.outputs} | padded
+    return {i: threshold if i in read - exact else 0 for i in range(len(graph.tensors))}

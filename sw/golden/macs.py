@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillframe.frontend.graph import AveragePool, Conv, DepthwiseConv, Graph, Int8, Mean
+from stillframe.frontend.padding import window_input
 from stillframe.frontend.shapes import map_shape
 
 Counts = npt.NDArray[np.int64]
@@ -17,6 +18,8 @@ Linear = Conv | DepthwiseConv | AveragePool | Mean
 @dataclass(frozen=True)
 class MacCounts:
     """Multiplications of one layer: taps inside the image x output channels that each of them goes to.
+
+    What a PAD adds lies outside the image, where the layer sees nothing there anyway.
 
     Attributes:
         dense: In every frame, whatever the values.
@@ -68,5 +71,7 @@ def count_macs(graph: Graph, node: Linear, after: Int8, before: Int8) -> MacCoun
     def macs(event: npt.NDArray[np.bool_]) -> Counts:
         return (event.sum(axis=-1, dtype=np.int64) * readers).sum(axis=(1, 2)) * lanes
 
-    dense = int(readers.sum()) * channels * lanes
+    _, ((top, bottom), (left, right)) = window_input(graph, node)
+    inside = readers[top : height - bottom, left : width - right]
+    dense = int(inside.sum()) * channels * lanes
     return MacCounts(dense, macs(after != before), macs(after != tensor.zero_point))

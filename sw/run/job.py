@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillframe.compiler import Profile, compile_graph, profile_graph
+from stillframe.compiler import Profile, TooLargeError, compile_graph, profile_graph
 from stillframe.contract import ArrayConfig, Program, StillframeError
+from stillframe.contract.array import VIRTUAL
 from stillframe.driver import Device, Session, check_name, open_device
 from stillframe.video import Clip, ValueRange, open_clip
 
@@ -24,6 +25,9 @@ from .progress import Progress, Silent
 from .statistics import FrameCounts, Statistics, counts_of
 from .verify import Difference, Verifier
 
+DEFAULT_ARRAY = "1x16"
+"""The array, with the memories of an LFE5U-85F, unless another is asked for."""
+
 CHUNK = 16
 """Frames that the golden model computes at once."""
 
@@ -32,7 +36,8 @@ CHUNK = 16
 class Options:
     """What is asked for; the command line's options of the same names.
 
-    ``array``, ``threshold`` and ``mode`` None mean 1x16, 0 and auto, or a program file's own.
+    ``array``, ``threshold`` and ``mode`` None mean 1x16 (of the part ``virtual`` if an 85F is too small), 0
+    and auto, or a program file's own.
     """
 
     model: str
@@ -110,7 +115,7 @@ class Job:
         if options.report:
             files.check_folder("--report", options.report)
         check_name(options.device)
-        config = ArrayConfig.parse(options.array or "1x16")
+        config = ArrayConfig.parse(options.array or DEFAULT_ARRAY)
         self.mode, self.threshold = options.mode or "auto", options.threshold or 0
         self.clip = open_clip(options.clip, options.start, options.frames)
         self.model = load_model(
@@ -119,11 +124,24 @@ class Job:
         if self.model.program:
             self._take_program(self.model.program)
         else:
-            self.program = build_program(
-                self.model, self.clip, config, self.mode, self.threshold, self.progress
-            )
+            self.program = self._compile(config)
         if options.report:
             self.pictures = Pictures(self.model.input_shape)
+
+    def _compile(self, config: ArrayConfig) -> Program:
+        """The program; unless an array was asked for, a model too large for it is simulated all the same."""
+        try:
+            return build_program(self.model, self.clip, config, self.mode, self.threshold, self.progress)
+        except TooLargeError as error:
+            if self.options.array or self.options.device != "sim":
+                raise
+            larger = ArrayConfig.parse(f"{DEFAULT_ARRAY}@{VIRTUAL}")
+            self.progress.say(error.message)
+            self.progress.say(
+                f"so it runs on {larger.name}, with memories larger than any part's: simulated only "
+                "(--array names a part to hold it to; stillframe check says what it takes)"
+            )
+            return build_program(self.model, self.clip, larger, self.mode, self.threshold, self.progress)
 
     def _take_program(self, program: Program) -> None:
         given = {

@@ -114,6 +114,11 @@ def test_command_gives_fmax_and_judges_it(capsys: pytest.CaptureFixture[str]) ->
             "  -> choose banks and lanes whose product is one of these, for example 1x16\n",
         ),
         (
+            ["fmax", "1x16@virtual"],
+            "array 1x16@virtual: expected a part that exists, got virtual, which is simulated only\n"
+            "  -> name one out of 25F, 45F, 85F, for example 1x16@85F\n",
+        ),
+        (
             ["cells", "1x16@25F", "--component", "requantiser:Missing"],
             "component 'requantiser:Missing': expected MODULE:CLASS in stillframe.hw, "
             "got: module 'stillframe.hw.requantiser' has no attribute 'Missing'\n"
