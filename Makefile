@@ -5,6 +5,7 @@
 #   make lint     only ruff and mypy
 #   make fmax     place and route 1x16 on an LFE5U-25F, and what limits its clock
 #   make verify   the tests that take long: every clip, array, threshold and mode on real video
+#   make fuzz     random networks for SECONDS=600, or GRAPHS=1000 of them, from SEED=0 on
 #   make setup    everything into .venv; the others do it first, and it does nothing the second time
 #   make clean    forget what was built, but for .venv
 
@@ -14,7 +15,7 @@ REPORT ?= build/demo
 BIN := .venv/bin
 EXTRAS := video examples compile train hardware synthesis test
 
-.PHONY: setup demo test lint fmax verify clean
+.PHONY: setup demo test lint fmax verify fuzz clean
 
 demo: setup
 	@mkdir -p build
@@ -51,6 +52,10 @@ fmax: setup
 
 verify: setup
 	$(BIN)/pytest -n 2 -m full
+
+fuzz: setup
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz.py --seed $(or $(SEED),0) \
+		$(if $(SECONDS),--seconds $(SECONDS)) $(if $(GRAPHS),--graphs $(GRAPHS))
 
 clean:
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis sim_build

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from description import Description
-from drawing import build
+from drawing import UnbuildableError, build
 
 from stillframe.frontend.quiet import quiet
 
@@ -20,7 +20,7 @@ def convert(description: Description) -> bytes:
     """The network as a ``.tflite`` file.
 
     Raises:
-        ValueError: The layers do not fit together.
+        UnbuildableError: The layers do not fit together, or TensorFlow's converter fails.
     """
     rng = np.random.default_rng(description.seed)
     keras.backend.clear_session()
@@ -34,8 +34,11 @@ def convert(description: Description) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = getattr(tf, description.io)
     converter._experimental_disable_per_channel = not description.per_channel
-    with quiet():
-        return converter.convert()
+    try:
+        with quiet():
+            return converter.convert()
+    except Exception as error:  # the converter raises many kinds
+        raise UnbuildableError(f"TensorFlow's converter: {str(error)[:80]}") from error
 
 
 def frames_of(shape: tuple[int, ...], dtype: str, seed: int) -> npt.NDArray[Any]:

@@ -42,22 +42,29 @@ def build(description: Description) -> keras.Model:
     """The Keras model, without weights of its own yet.
 
     Raises:
-        ValueError: The layers do not fit together (as can be once some are taken out).
+        UnbuildableError: The layers do not fit together (as can be once some are taken out).
     """
     values = [keras.Input(description.shape, batch_size=1, name="image")]
     for number, layer in enumerate(description.layers, 1):
-        values.append(_apply(number, layer, values))
+        try:
+            values.append(_apply(number, layer, values))
+        except ValueError as error:  # Keras' own
+            raise UnbuildableError(f"layer {number}: {error}") from error
     return keras.Model(values[0], [values[i] for i in description.outputs], name="random")
+
+
+class UnbuildableError(Exception):
+    """A description of no network, or of one that TensorFlow cannot convert."""
 
 
 def _apply(number: int, layer: Layer, values: list[keras.KerasTensor]) -> keras.KerasTensor:
     kind = KINDS[layer.kind]
     inputs = [values[i] for i in layer.inputs]
     if any(len(x.shape) - 1 not in kind.ranks for x in inputs):
-        raise ValueError(f"layer {number}: {layer.kind} does not take {inputs[0].shape}")
+        raise ValueError(f"{layer.kind} does not take {inputs[0].shape}")
     output = kind.build(f"{layer.kind}{number}", layer.options, inputs)
     if 0 in output.shape:
-        raise ValueError(f"layer {number}: nothing is left of {inputs[0].shape}")
+        raise ValueError(f"nothing is left of {inputs[0].shape}")
     return output
 
 

@@ -22,7 +22,7 @@ load_tensorflow()
 from conversion import convert  # noqa: E402 - only now, so that TensorFlow has nothing to say
 from description import Description  # noqa: E402
 from devices import Devices  # noqa: E402
-from drawing import draw  # noqa: E402
+from drawing import UnbuildableError, draw  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 from shrinking import shrink  # noqa: E402
@@ -46,7 +46,7 @@ class Fuzzer:
         self.folder = folder
         self.devices = Devices()
         self.device = self.devices if hardware else None
-        self.agreed = self.failed = self.parted = 0
+        self.agreed = self.failed = self.parted = self.unbuilt = 0
         self.refused: Counter[str] = Counter()
         self.on_host: Counter[str] = Counter()
 
@@ -57,6 +57,7 @@ class Fuzzer:
         return (
             f"{self.agreed + refused + self.failed:,} networks: {self.agreed:,} agree "
             f"({self.parted:,} with a part on the host), {refused:,} refused, {self.failed:,} failed"
+            + (f"; {self.unbuilt} that TensorFlow cannot convert" if self.unbuilt else "")
         )
 
     def one(self, seed: int) -> None:
@@ -64,6 +65,8 @@ class Fuzzer:
         description = draw(seed)
         try:
             on_host = try_out(description, self.device)
+        except UnbuildableError:  # a fault of TensorFlow's
+            self.unbuilt += 1
         except Refusal as refusal:
             self.refused[_reason(str(refusal).splitlines()[0])] += 1
         except Exception as error:  # a fault of whatever kind is what is looked for

@@ -253,6 +253,23 @@ def _build_constant(name: str, options: Options, inputs: list[KerasTensor]) -> K
     return ops.subtract(values, x)
 
 
+def _draw_foreign(rng: np.random.Generator, shapes: list[Shape]) -> Options:
+    return {"operator": str(rng.choice(["gelu", "square", "maximum", "crop"]))}
+
+
+def _build_foreign(name: str, options: Options, inputs: list[KerasTensor]) -> KerasTensor:
+    """Something that the array cannot do: the host computes it, and what comes behind it."""
+    (x,) = inputs
+    match options["operator"]:
+        case "gelu":
+            return layers.Activation("gelu", name=name)(x)
+        case "square":
+            return layers.Multiply(name=name)([x, x])
+        case "maximum":
+            return layers.GlobalMaxPooling2D(keepdims=True, name=name)(x)
+    return layers.Cropping2D(((x.shape[1] // 2, 0), (0, x.shape[2] // 3)), name=name)(x)
+
+
 def _build_norm(name: str, options: Options, inputs: list[KerasTensor]) -> KerasTensor:
     return layers.BatchNormalization(name=name)(*inputs)
 
@@ -303,6 +320,7 @@ KINDS: dict[str, Kind] = {
     "activation": Kind(_draw_activation, _build_activation, MAP + VECTOR, 2),
     "constant": Kind(_draw_constant, _build_constant, MAP + VECTOR, 0.8),
     "norm": Kind(_nothing, _build_norm, MAP + VECTOR, 0.4),
+    "foreign": Kind(_draw_foreign, _build_foreign, weight=0.2),
     "to_map": Kind(_nothing, _build_to_map, VECTOR, 0.4),
     "softmax": Kind(_nothing, _build_softmax, VECTOR, 0),
     "add": Kind(_draw_join, _build_add, MAP + VECTOR, 0),

@@ -12,6 +12,7 @@ from agreement import assert_agrees, device_codes, golden_results
 from conversion import convert, frames_of
 from description import Description
 
+from stillframe.compiler import compile_graph
 from stillframe.contract import ArrayConfig, Program, StillframeError
 from stillframe.contract.host import Assignment
 from stillframe.driver import Device, Session
@@ -66,6 +67,7 @@ def try_out(description: Description, device: Open | None) -> list[str]:
         The operators that TFLite's interpreter computes on the host, each with the reason.
 
     Raises:
+        UnbuildableError: There is no such network.
         Refusal: Stillframe does not take the network.
         AssertionError: Something differs.
     """
@@ -95,8 +97,6 @@ def try_file(data: bytes, seed: int, device: Open | None) -> list[str]:
 
 
 def _program(graph: Graph, situation: Situation) -> Program:
-    from stillframe.compiler import compile_graph
-
     return compile_graph(
         graph, ArrayConfig.parse(situation.array), mode=situation.mode, threshold=situation.threshold
     )
