@@ -19,7 +19,7 @@ class Sequencer(wiring.Component):
     """The layer program, its counters and its order.
 
     A layer costs ``FIELD_WORDS + 8`` cycles around its work; one skipped because its input did not change
-    costs no more.
+    costs ``FIELD_WORDS + 6`` in all.
 
     Ports:
         layer: The descriptor of the layer being run.

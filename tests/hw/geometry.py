@@ -195,6 +195,8 @@ def random_geometry(rng: random.Random, kind: str, drain: int, lanes: int) -> Ge
         pads = [same(side, extent, s), (rng.randrange(extent + 2), rng.randrange(extent + 2))]
         if extent <= side:
             pads.append((0, 0))
+        if kind == "pad":
+            pads = pads[1:2]
         before, behind = rng.choice(pads)
         kernel.append(k)
         stride.append(1 if kind == "pad" else s)

@@ -13,6 +13,9 @@ from stillframe.contract import Op
 WEIGHT_ROWS = 1 << 20
 """WEIGHTS rows are counted modulo this."""
 
+PASS_CYCLES = 4
+"""Cycles in which the walker finds out a depthwise pass's channels, but for a pixel's first."""
+
 Events = dict[tuple[int, int], int]
 """Values by row and element of the row."""
 
@@ -32,7 +35,7 @@ class Changes:
 
 @dataclass
 class Found:
-    """What the finder gives for a layer, and the cycles that its walk takes if nothing stalls it.
+    """What the finder gives for a layer, and when, if nothing stalls it.
 
     Of a tag of a MAC layer only what the drain needs is here, of a window without a pixel inside the image no
     place; of a null event neither weight nor lanes.
@@ -40,10 +43,12 @@ class Found:
 
     tags: list[dict[str, int]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    rows: int = 0
+    """Cycles until the last row was found or left out."""
     walk: int = 0
+    """Cycles until the last row was walked; 0 if none is."""
     first_pixel: int | None = None
-    """Cycles from the start of the walk to the first pixel."""
-    last_row_walked: bool = False
+    """Cycles until the first pixel."""
 
 
 @dataclass(frozen=True)
@@ -172,17 +177,17 @@ class Finder:
         walked = [0 if segment.outside else segment.mask_words for segment in segments]
         requests = sum(max(1, words if alive else 0) for words in walked for alive in live)
         starts = len(segments) if g.apart or not group else 0
-        return requests + starts + (2 if group and g.multiplier else 0)
+        return requests + starts + (PASS_CYCLES if group and g.multiplier else 0)
 
     def run(self, second: Base | None) -> Found:
         g, found, kernel_rows = self.geometry, self.found, self.kernel_rows
-        found.walk = g.padding[0][0] + 1
+        offered = g.padding[0][0] + kernel_rows + 4  # the cycle in which the row is there
         for y in range(self.target.height):
             rows = self.rows(y)
             live = [row is not None and row[1] in row[0].flags for row in rows]
-            found.walk += kernel_rows + 3
-            found.last_row_walked = any(live) or self.everything
-            if found.last_row_walked:
+            if any(live) or self.everything:
+                offered = max(offered, found.walk)
+                found.walk = offered + 1
                 if found.first_pixel is None:
                     found.first_pixel = found.walk
                 for x in range(self.target.width):
@@ -208,8 +213,8 @@ class Finder:
                             for n, event in enumerate(hits or [null]):
                                 end = {"final": tag["final"], "last": int(n == len(hits or [null]) - 1)}
                                 found.events.append({"null": 0} | event | end)
-            moves = g.stride[0] if (y + 1) % g.repeat[0] == 0 else 0
-            found.walk += 1 + (moves + 1 if y < self.target.height - 1 else 0)
+            found.rows = offered + 1
+            offered += kernel_rows + 5 + (g.stride[0] if (y + 1) % g.repeat[0] == 0 else 0)
         return found
 
 

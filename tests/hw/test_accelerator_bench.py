@@ -44,7 +44,7 @@ def graph() -> Graph:
     return from_keras(model, frames, "every operator")
 
 
-@pytest.mark.parametrize("array", ["1x16", "1x4@25F"])
+@pytest.mark.parametrize("array", ["1x16", "1x8@25F"])
 def test_bench(array: str, graph: Graph, tmp_path: Path) -> None:
     config = ArrayConfig.parse(array)
     frames = hard_frames(SHAPE, seed=1)

@@ -14,7 +14,7 @@ BENCH = Path(__file__).parent / "benches" / "bench_event_finder.py"
 
 
 @pytest.mark.parametrize(
-    "array", ["1x16", "1x16@25F", "1x64@45F"]
+    "array", ["1x4@25F", "1x16@25F", "1x64@45F"]
 )  # 4, 2 and 1 elements to an activation word
 def test_bench(monkeypatch: pytest.MonkeyPatch, array: str) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests

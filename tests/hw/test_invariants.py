@@ -24,8 +24,8 @@ from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.mask_fetch import MaskFetch
 from stillframe.hw.mask_writer import MaskWriter
-from stillframe.hw.patch_walker import PatchWalker
 from stillframe.hw.queue import Queue
+from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.state_update import StateUpdate
 
 CONFIG = small_array("1x16@25F")
@@ -267,7 +267,7 @@ def test_a_layer_violates_nothing(multiplier: int) -> None:
         ctx.set(finder.events.ready, 1)
         ctx.set(finder.tags.ready, 1)
         events, tags = [], []
-        for _ in range(found.walk + 20):
+        for _ in range(max(found.rows, found.walk) + 20):
             if ctx.get(finder.events.valid):
                 events.append(plain(ctx.get(finder.events.payload)))
             if ctx.get(finder.tags.valid):
@@ -280,23 +280,23 @@ def test_a_layer_violates_nothing(multiplier: int) -> None:
 
 
 def test_row_flag_written_while_it_is_read_is_caught() -> None:
-    walker = PatchWalker(CONFIG)
+    finder = RowFinder(CONFIG)
     source = Tensor(1, 1, 1, CONFIG.drain)
     geometry = Geometry(Op.MAC, source, 1, CONFIG.total_lanes)
 
     async def walk(ctx: SimulatorContext) -> None:
-        drive(ctx, walker, start=1)
+        drive(ctx, finder, start=1)
         await ctx.tick()
-        drive(ctx, walker, start=0)
+        drive(ctx, finder, start=0)
         for _ in range(12):
             await ctx.tick()
-        assert not ctx.get(walker.busy)
+        assert not ctx.get(finder.busy)
 
     async def bench(ctx: SimulatorContext) -> None:
-        drive(ctx, walker.layer, **geometry.fields(Base(rows=9)))
-        drive(ctx, walker, flag_en=1, flag_row=8)
+        drive(ctx, finder.layer, **geometry.fields(Base(rows=9)))
+        drive(ctx, finder, flag_en=1, flag_row=8)
         await walk(ctx)
-        drive(ctx, walker, flag_row=9)
+        drive(ctx, finder, flag_row=9)
         await ctx.tick()
 
-    simulate(walker, bench, walk)
+    simulate(finder, bench, walk)

@@ -36,6 +36,7 @@ from stillframe.hw.payloads import TAG
 from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import RequantiseLane, Requantiser
 from stillframe.hw.residual_add import RescaleLane, ResidualAdd
+from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
 from stillframe.hw.window_reader import WindowReader
@@ -70,7 +71,7 @@ class Budget:
 
 BUDGETS = {
     Accelerator: Budget(
-        lambda: Accelerator(CONFIG), 9500, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
+        lambda: Accelerator(CONFIG), 12600, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
@@ -78,7 +79,7 @@ BUDGETS = {
     Credits: Budget(lambda: Credits(8), 20),
     DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
     Drain: Budget(lambda: Drain(CONFIG), 530),
-    EventFinder: Budget(lambda: EventFinder(CONFIG), 3950, EVENTS + MASKS + FLAGS),
+    EventFinder: Budget(lambda: EventFinder(CONFIG), 4150, EVENTS + MASKS + FLAGS),
     EventScanner: Budget(lambda: EventScanner(CONFIG), 720, EVENTS),
     Link: Budget(lambda: Link(CONFIG), 1400, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 1260, WEIGHTS, CONFIG.total_lanes),
@@ -86,12 +87,13 @@ BUDGETS = {
     MaskFetch: Budget(lambda: MaskFetch(CONFIG), 240, MASKS),
     MaskWriter: Budget(lambda: MaskWriter(CONFIG), 700),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
-    PatchWalker: Budget(lambda: PatchWalker(CONFIG), 2930, FLAGS),
+    PatchWalker: Budget(lambda: PatchWalker(CONFIG), 2630),
     Queue: Budget(lambda: Queue(TAG, 8), 180),
     RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1130, PARAMS, 4 * DRAIN),
     RescaleLane: Budget(RescaleLane, 340, 0, 2),
     ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 880, 0, 2 * DRAIN),
+    RowFinder: Budget(lambda: RowFinder(CONFIG), 870, FLAGS),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 630, STATE),
     WindowReader: Budget(lambda: WindowReader(CONFIG), 530),

@@ -15,6 +15,7 @@ from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from stillframe.contract import Program
+from stillframe.contract.layer import FIELD_WORDS
 from stillframe.driver import Device, Session
 from stillframe.driver.transport import Transport
 from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, start
@@ -78,6 +79,10 @@ class Case:
         assert key or issued == self.macs[number], (
             f"frame {number}: {issued} MACs, expected {self.macs[number]}"
         )
+        if not key and (self.frames[number] == self.frames[number - 1]).all():
+            skipped = [spec.fields.get("skip_still", 0) for spec in self.program.layers]
+            cycles = [layer.cycles for layer in result.layers]
+            assert {c for c, skip in zip(cycles, skipped, strict=True) if skip} <= {FIELD_WORDS + 6}
 
 
 def cases() -> list[Case]:

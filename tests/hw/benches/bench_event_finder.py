@@ -105,7 +105,7 @@ async def single_changes(dut: Any, padding: int) -> None:
 @cocotb.test()
 @cocotb.parametrize(kind=KINDS)
 async def walking_time(dut: Any, kind: str) -> None:
-    """Cycles of the walk over inputs without events are those in the walker's docstring."""
+    """Cycles over inputs without events are those in the docstrings of row finder and walker."""
     bench = Bench(dut, 0.0, 4)
     await start(dut)
     for n, geometry in enumerate(itertools.islice(geometries(bench, kind), 6)):
@@ -114,11 +114,10 @@ async def walking_time(dut: Any, kind: str) -> None:
             for tensor in geometry.inputs
         ]
         found, _ = await bench.check(geometry, *changes)
-        # If the last output row was walked, the fetch judges its last request after the walker is done; a
-        # CONCAT's tag leaves a cycle later.
-        tail = MaskFetch.LATENCY - 2 if found.last_row_walked else 0
-        tail += found.last_row_walked and geometry.op is Op.CONCAT
-        assert bench.busy_cycles == found.walk + tail, f"{geometry}, {changes}"
+        # The fetch judges the last request after the walk; a CONCAT's tag leaves a cycle later.
+        tail = MaskFetch.LATENCY - 1 + (geometry.op is Op.CONCAT)
+        cycles = max(found.rows, found.walk + tail if found.walk else 0)
+        assert bench.busy_cycles == cycles, f"{geometry}, {changes}"
 
 
 @cocotb.test()
@@ -137,7 +136,7 @@ async def latency_and_one_event_a_cycle(dut: Any) -> None:
 
 @cocotb.test()
 async def depthwise_events_one_a_cycle(dut: Any) -> None:
-    """A mask word gives several words of events, so the walk keeps ahead of the array."""
+    """Where a mask word gives several words of events, the walk keeps ahead of the array."""
     bench = Bench(dut, 0.0, 7)
     await start(dut)
     lanes, drain = bench.config.total_lanes, bench.config.drain
@@ -145,8 +144,8 @@ async def depthwise_events_one_a_cycle(dut: Any) -> None:
     await bench.check(geometry, Changes.of(bench.all_events(geometry.input)))
     taps, outputs = 6, 2
     assert len(bench.events.items) == outputs * 2 * taps * lanes // drain
-    # Of 3 x 2 taps a pass walks 6 mask words and 2 segments, and 4 cycles before; 4 events or 8 a word.
-    assert consecutive(bench.events.cycles)
+    # A pass walks at least 6 mask words, 2 segments and 4 cycles before them.
+    assert consecutive(bench.events.cycles) == (lanes > drain)
 
 
 @cocotb.test()
