@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 class Credits(wiring.Component):
     """Counts the words in a pipeline whose end holds ``depth``, so that its stages need no backpressure.
 
-    ``room`` is high while another word may ``enter``; a word that has left the end gives its place back a
-    cycle later.
+    ``room`` is high while another word may ``enter``; a word that has left the end gives its place back two
+    cycles later, since whether it leaves is known late in the cycle.
     """
 
     enter: Signal
@@ -26,10 +26,11 @@ class Credits(wiring.Component):
         m = Module()
         inside = Signal(range(self._depth + 1))
         after = Signal(range(self._depth + 2))
+        left = Signal()
         m.d.comb += [
-            after.eq(inside + self.enter - self.leave),
+            after.eq(inside + self.enter - left),
             Assert(~self.enter | self.room),
-            Assert(~self.leave | (inside != 0)),
+            Assert(~left | (inside != 0)),
         ]
-        m.d.sync += [inside.eq(after), self.room.eq(after < self._depth)]
+        m.d.sync += [left.eq(self.leave), inside.eq(after), self.room.eq(after < self._depth)]
         return m

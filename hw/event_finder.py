@@ -13,18 +13,20 @@ from .event_scanner import EventScanner
 from .mask_fetch import MaskFetch
 from .patch_walker import PatchWalker
 from .payloads import TAG, event
+from .row_finder import RowFinder
 from .signatures import LayerSignature
 
 
 class EventFinder(wiring.Component):
-    """Walker, mask fetch and scanner in a row. Only a MAC layer gets events, the others tags alone.
+    """Row finder, walker, mask fetch and scanner, one behind the other. Only a MAC layer gets events, the
+    others tags alone.
 
     Each tag stands for one pass over one output pixel; in a MAC layer the events up to one with ``last``
     belong to it.
     Throughput: one event a cycle as long as the walker finds them (see :class:`PatchWalker`).
 
     Ports:
-        start, busy: As of the walker; busy until the last event word has left the fetch.
+        start, busy: As of the row finder; busy until the last event word has left the fetch.
         flag_*, mask_*, event_*: Writes of row flags, masks and event values, as of the parts.
     """
 
@@ -56,20 +58,23 @@ class EventFinder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        m.submodules.rows = rows = RowFinder(self._config)
         m.submodules.walker = walker = PatchWalker(self._config)
         m.submodules.fetch = fetch = MaskFetch(self._config)
         m.submodules.scanner = scanner = EventScanner(self._config)
+        wiring.connect(m, wiring.flipped(self.layer), rows.layer)
         wiring.connect(m, wiring.flipped(self.layer), walker.layer)
         wiring.connect(m, wiring.flipped(self.layer), scanner.layer)
+        wiring.connect(m, rows.o, walker.i)
         wiring.connect(m, walker.o, fetch.i)
         wiring.connect(m, fetch.words, scanner.i)
         wiring.connect(m, scanner.o, wiring.flipped(self.events))
         wiring.connect(m, fetch.tags, wiring.flipped(self.tags))
         m.d.comb += [
-            walker.start.eq(self.start),
-            walker.flag_en.eq(self.flag_en),
-            walker.flag_row.eq(self.flag_row),
-            walker.flag.eq(self.flag),
+            rows.start.eq(self.start),
+            rows.flag_en.eq(self.flag_en),
+            rows.flag_row.eq(self.flag_row),
+            rows.flag.eq(self.flag),
             fetch.everything.eq(self.layer.key | self.layer.evaluate_all | (self.layer.op == Op.CONCAT)),
             fetch.tags_only.eq(self.layer.op != Op.MAC),
             fetch.mask_en.eq(self.mask_en),
@@ -78,6 +83,6 @@ class EventFinder(wiring.Component):
             scanner.event_en.eq(self.event_en),
             scanner.event_address.eq(self.event_address),
             scanner.event_values.eq(self.event_values),
-            self.busy.eq(walker.busy | fetch.busy),
+            self.busy.eq(rows.busy | walker.busy | fetch.busy),
         ]
         return m

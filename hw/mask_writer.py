@@ -65,12 +65,13 @@ class MaskWriter(wiring.Component):
         pitch = layer.out_pitch >> log2
 
         row = Signal(12)
-        row_end = Signal(ADDRESS_BITS)  # the next row's first mask word
-        here = Signal(ADDRESS_BITS)  # the mask word being gathered, counted from the tensor's first
+        width = ADDRESS_BITS - log2 + 1  # of mask words, counted from the tensor's first
+        row_end = Signal(width)  # the next row's first mask word
+        here = Signal(width)  # the mask word being gathered
         bits = Signal(MASK_BITS)
         flagged = Signal()  # the row has a mask word with events, written before
 
-        wanted = Signal(ADDRESS_BITS)
+        wanted = Signal(width)
         placed = Signal(MASK_BITS)
         same, row_done, step, close = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [

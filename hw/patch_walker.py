@@ -4,48 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Assert, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MAX_KERNEL_ROWS, ArrayConfig
 from stillframe.contract.layer import Op
 
-from .payloads import MASK_REQUEST
+from .payloads import KERNEL_ROWS, MASK_REQUEST
 from .signatures import LayerSignature
 
 
 class PatchWalker(wiring.Component):
-    """Turns a layer's geometry into requests for mask words, pixel by pixel in raster order.
+    """Turns the kernel rows of an output row into requests for mask words, pixel by pixel.
 
-    An output row none of whose kernel rows has a row flag is left out, unless every output is wanted. Of the
-    others, each pixel and each pass over it gives the mask words of its kernel rows inside the image; the
-    last request of a pass has ``end`` set. Kernel rows without a row flag are passed over. A kernel row is
-    one run of elements, or several segments (one a column) where its columns do not touch (dilation) or a
-    pass reads a share of the channels (depthwise); segments go outside, kernel rows inside.
+    Each pixel and each pass over it gives the mask words of its kernel rows inside the image; the last
+    request of a pass has ``end`` set. Kernel rows without a row flag are passed over. A kernel row is one run
+    of elements, or several segments (one a column) where its columns do not touch (dilation) or a pass reads
+    a share of the channels (depthwise); segments go outside, kernel rows inside. A CONCAT gives every pixel
+    of its rows.
 
-    Of two tensors (ADD, CONCAT) the kernel rows are a row of each. A CONCAT gives every pixel of a row of
-    which one has a flag.
-
-    Throughput: one request a cycle, and one cycle more for each segment (of an undivided kernel row only in a
-    pixel's first pass), for each kernel row of a segment that has no flag or lies outside the image unless it
-    is the pass's last, and two for each depthwise pass after the first. An output row takes ``kernel_rows +
-    stride_rows + 5`` cycles more (``kernel_rows + 5`` if the next one shares its receptive fields, the last
-    one ``kernel_rows + 4``); that is all an output row left out costs. The first row begins ``pad_rows + 1``
-    cycles after ``start``.
+    Throughput: one request a cycle, and one cycle more for each output row, for each segment (of an undivided
+    kernel row only in a pixel's first pass), for each kernel row of a segment that has no flag or lies
+    outside the image unless it is the pass's last, and four for each depthwise pass after the first.
 
     Ports:
-        start: Pulse; ``layer`` is constant from then until ``busy`` falls.
-        busy: High from the cycle after ``start`` until the last request was taken.
-        flag_en, flag_row, flag: Writes a row flag (never one that is being read).
+        layer: Constant while ``busy`` or a row is offered.
+        busy: High from the cycle after a row was taken until its last request was.
     """
 
-    start: Signal
     busy: Signal
-    flag_en: Signal
-    flag_row: Signal
-    flag: Signal
+    i: stream.Interface
     o: stream.Interface
 
     def __init__(self, config: ArrayConfig) -> None:
@@ -53,11 +42,8 @@ class PatchWalker(wiring.Component):
         super().__init__(
             {
                 "layer": In(LayerSignature()),
-                "start": In(1),
                 "busy": Out(1),
-                "flag_en": In(1),
-                "flag_row": In(14),
-                "flag": In(1),
+                "i": In(stream.Signature(KERNEL_ROWS)),
                 "o": Out(stream.Signature(MASK_REQUEST)),
             }
         )
@@ -68,53 +54,18 @@ class PatchWalker(wiring.Component):
         drain_log2 = config.drain.bit_length() - 1
         pass_words = config.total_lanes // config.drain
 
-        m.submodules.row_flags = flags = Memory(shape=1, depth=config.rows, init=[])
-        flag_write = flags.write_port()
-        flag_read = flags.read_port()
-        m.d.comb += [
-            flag_write.addr.eq(self.flag_row),
-            flag_write.data.eq(self.flag),
-            flag_write.en.eq(self.flag_en),
-        ]
-
-        mask_pitch = Signal(16)  # mask words from row to row
         block_shift = Signal(ADDRESS_BITS)  # from a mask word to its events
-        everything, concatenating = Signal(), Signal()
-        m.d.comb += [
-            mask_pitch.eq(layer.in_pitch >> config.mask_words_log2),
-            everything.eq(layer.key | layer.evaluate_all),
-            concatenating.eq(layer.op == Op.CONCAT),
-        ]
+        concatenating = layer.op == Op.CONCAT
+        m.d.sync += block_shift.eq(layer.in_events - layer.in_masks)
 
-        # Where the top row of the receptive fields lies; above the image while negative.
-        top = Signal(signed(14))
-        top_mask = Signal(ADDRESS_BITS)
-        top_code = Signal(ADDRESS_BITS)
-        moves = Signal(7)
-        out_y = Signal(12)
-        repeat_y = Signal(5)
-        row_offset = Signal(ADDRESS_BITS)
-        second_row = Signal(ADDRESS_BITS)  # CODES word of the second input's row
-
-        # What the scan of the kernel rows' flags found.
-        probe = Signal(range(MAX_KERNEL_ROWS + 1))
-        probe_row = Signal(signed(14))
-        probe_flag = Signal(14)
-        probe_code = Signal(ADDRESS_BITS)
-        probed = Signal(range(MAX_KERNEL_ROWS + 1))
-        probed_valid = Signal()
-        probed_inside = Signal()
-        live = Signal(MAX_KERNEL_ROWS)
-        window_code = Signal(ADDRESS_BITS)
-        window_rows = Signal(7)
-        border = Signal(16)  # PARAMS rows to go on for kernel rows outside the image
+        row = Signal(KERNEL_ROWS, reset_less=True)
 
         # The pixel's receptive field: its first element, and its first segment's last one.
         pixel_left = Signal(signed(22))
         pixel_right = Signal(signed(22))
         row_right = Signal(21)  # the last element of the image row
         out_x = Signal(12)
-        repeat_x = Signal(5)
+        repeat = Signal(5)
         pixel_offset = Signal(ADDRESS_BITS)
         second = Signal(ADDRESS_BITS)  # CODES word of the second input's pixel
 
@@ -174,7 +125,7 @@ class PatchWalker(wiring.Component):
             request.tag.final.eq(last_group),
             request.tag.source.eq(source),
             request.tag.span.eq(Mux(concatenating, second, span)),
-            request.tag.rows.eq(Mux(outside, 0, window_rows)),
+            request.tag.rows.eq(Mux(outside, 0, row.inside)),
         ]
 
         clipped_low = Signal(21)
@@ -198,7 +149,7 @@ class PatchWalker(wiring.Component):
             next_rest.eq(Mux(wraps, rests - layer.multiplier, rests)),
         ]
 
-        def begin_pixel() -> list[Any]:
+        def begin_pixel(border: Value) -> list[Any]:
             return [
                 segment.eq(0),
                 group.eq(0),
@@ -213,91 +164,23 @@ class PatchWalker(wiring.Component):
         m.d.comb += self.busy.eq(1)
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += self.busy.eq(0)
+                m.d.comb += [self.busy.eq(0), self.i.ready.eq(1)]
                 m.d.sync += [
-                    block_shift.eq(layer.in_events - layer.in_masks),
-                    top.eq(0),
-                    top_mask.eq(layer.in_masks),
-                    top_code.eq(layer.in_codes),
-                    moves.eq(layer.pad_rows),
-                    out_y.eq(0),
-                    repeat_y.eq(0),
-                    row_offset.eq(0),
-                    second_row.eq(layer.second_codes),
+                    row.eq(self.i.p),
+                    *begin_pixel(self.i.p.border),
+                    left.eq(-layer.pad),
+                    right.eq(layer.segment - layer.pad - 1),
+                    pixel_left.eq(-layer.pad),
+                    pixel_right.eq(layer.segment - layer.pad - 1),
+                    row_right.eq(layer.in_row - 1),
+                    out_x.eq(0),
+                    repeat.eq(0),
+                    pixel_offset.eq(self.i.p.offset),
+                    offset.eq(self.i.p.offset),
+                    second.eq(self.i.p.second),
                 ]
-                with m.If(self.start):
-                    m.next = "PAD"
-
-            with m.State("PAD"):  # start above the image
-                with m.If(moves == 0):
-                    m.next = "ROW"
-                with m.Else():
-                    m.d.sync += [
-                        moves.eq(moves - 1),
-                        top.eq(top - 1),
-                        top_mask.eq(top_mask - mask_pitch),
-                        top_code.eq(top_code - layer.in_pitch),
-                    ]
-
-            with m.State("ROW"):
-                m.d.sync += [
-                    probe.eq(0),
-                    probe_row.eq(top),
-                    probe_flag.eq(layer.in_rows + top),
-                    probe_code.eq(top_code),
-                    probed_valid.eq(0),
-                    live.eq(0),
-                    window_rows.eq(0),
-                    border.eq(0),
-                ]
-                m.next = "PROBE"
-
-            with m.State("PROBE"):  # one kernel row's flag a cycle; its answer comes a cycle later
-                inside = (probe_row >= 0) & (probe_row < layer.in_height)
-                probing = Signal()
-                m.d.comb += [
-                    probing.eq(probe != layer.kernel_rows),
-                    flag_read.addr.eq(probe_flag),
-                    flag_read.en.eq(probing),
-                ]
-                reading = probing & inside  # what is read elsewhere is not looked at
-                m.d.sync += Assert(~(flag_write.en & reading & (flag_write.addr == flag_read.addr)))
-                m.d.sync += [probed_valid.eq(probing), probed.eq(probe), probed_inside.eq(inside)]
-                with m.If(probing):
-                    m.d.sync += [
-                        probe.eq(probe + 1),
-                        probe_row.eq(probe_row + layer.row_step),
-                        probe_flag.eq(probe_flag + layer.flag_step),
-                        probe_code.eq(probe_code + layer.code_step),
-                    ]
-                    with m.If(inside):
-                        m.d.sync += window_rows.eq(window_rows + 1)
-                        with m.If(window_rows == 0):
-                            m.d.sync += window_code.eq(probe_code)
-                    with m.Else():
-                        m.d.sync += border.eq(border + layer.border_rows)
-                with m.If(probed_valid):
-                    m.d.sync += live.bit_select(probed[: (MAX_KERNEL_ROWS - 1).bit_length()], 1).eq(
-                        probed_inside & flag_read.data
-                    )
-                with m.If(~probing & ~probed_valid):
-                    m.d.sync += [
-                        *begin_pixel(),
-                        left.eq(-layer.pad),
-                        right.eq(layer.segment - layer.pad - 1),
-                        pixel_left.eq(-layer.pad),
-                        pixel_right.eq(layer.segment - layer.pad - 1),
-                        row_right.eq(layer.in_row - 1),
-                        out_x.eq(0),
-                        repeat_x.eq(0),
-                        pixel_offset.eq(row_offset),
-                        offset.eq(row_offset),
-                        second.eq(second_row),
-                    ]
-                    with m.If(everything | live.any()):
-                        m.next = "SEGMENT"
-                    with m.Else():
-                        m.next = "NEXT_ROW"
+                with m.If(self.i.valid):
+                    m.next = "SEGMENT"
 
             with m.State("PASS"):  # depthwise: the channels of the next pass
                 m.d.sync += [channel.eq(next_channel), rest.eq(next_rest)]
@@ -325,13 +208,13 @@ class PatchWalker(wiring.Component):
                     low_bit.eq(clipped_low[:5]),
                     high_bit.eq(clipped_high[:5]),
                     span.eq((clipped_high >> drain_log2) - (clipped_low >> drain_log2) + 1),
-                    source.eq(window_code + (clipped_low >> drain_log2)),
+                    source.eq(row.codes + (clipped_low >> drain_log2)),
                     shift.eq((clipped_low & ~31) - left),
                     element.eq((clipped_low & ~31) - left),
                     word.eq(clipped_low >> 5),
                     kernel_row.eq(0),
-                    live_here.eq(Mux(beyond | concatenating, 0, live)),
-                    row_mask.eq(top_mask),
+                    live_here.eq(Mux(beyond | concatenating, 0, row.live)),
+                    row_mask.eq(row.masks),
                     row_weight.eq(segment_weight),
                 ]
                 with m.If(beyond):
@@ -385,57 +268,31 @@ class PatchWalker(wiring.Component):
                                 word.eq(low_word),
                                 element.eq(shift),
                                 kernel_row.eq(0),
-                                live_here.eq(Mux(outside, 0, live)),
-                                row_mask.eq(top_mask),
+                                live_here.eq(Mux(outside, 0, row.live)),
+                                row_mask.eq(row.masks),
                                 row_weight.eq(group_weight + layer.kernel),
                             ]
                     with m.Else():
                         m.d.sync += [
-                            *begin_pixel(),
+                            *begin_pixel(row.border),
                             out_x.eq(out_x + 1),
-                            repeat_x.eq(repeat_x + 1),
+                            repeat.eq(repeat + 1),
                             pixel_offset.eq(pixel_offset + layer.out_words),
                             offset.eq(pixel_offset + layer.out_words),
                             second.eq(second + layer.second_words),
                             left.eq(pixel_left),
                             right.eq(pixel_right),
                         ]
-                        with m.If(repeat_x == layer.repeat):
+                        with m.If(repeat == layer.repeat):
                             m.d.sync += [
-                                repeat_x.eq(0),
+                                repeat.eq(0),
                                 pixel_left.eq(pixel_left + layer.stride),
                                 pixel_right.eq(pixel_right + layer.stride),
                                 left.eq(pixel_left + layer.stride),
                                 right.eq(pixel_right + layer.stride),
                             ]
                         with m.If(out_x == layer.out_width - 1):
-                            m.next = "NEXT_ROW"
+                            m.next = "IDLE"
                         with m.Else():
                             m.next = "SEGMENT"
-
-            with m.State("NEXT_ROW"):
-                m.d.sync += [
-                    out_y.eq(out_y + 1),
-                    repeat_y.eq(repeat_y + 1),
-                    row_offset.eq(row_offset + layer.out_pitch),
-                    second_row.eq(second_row + layer.second_pitch),
-                    moves.eq(0),
-                ]
-                with m.If(repeat_y == layer.repeat_rows):
-                    m.d.sync += [repeat_y.eq(0), moves.eq(layer.stride_rows)]
-                with m.If(out_y == layer.out_height - 1):
-                    m.next = "IDLE"
-                with m.Else():
-                    m.next = "STRIDE"
-
-            with m.State("STRIDE"):
-                with m.If(moves == 0):
-                    m.next = "ROW"
-                with m.Else():
-                    m.d.sync += [
-                        moves.eq(moves - 1),
-                        top.eq(top + 1),
-                        top_mask.eq(top_mask + mask_pitch),
-                        top_code.eq(top_code + layer.in_pitch),
-                    ]
         return m

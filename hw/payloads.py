@@ -5,7 +5,27 @@ from __future__ import annotations
 from amaranth.hdl import signed
 from amaranth.lib import data
 
-from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, MASK_BITS, SUM_BITS, ArrayConfig
+from stillframe.contract.array import (
+    ACC_BITS,
+    ADDRESS_BITS,
+    MASK_BITS,
+    MAX_KERNEL_ROWS,
+    SUM_BITS,
+    ArrayConfig,
+)
+
+KERNEL_ROWS = data.StructLayout(
+    {
+        "offset": ADDRESS_BITS,  # of the output row's first word in its tensor
+        "masks": ADDRESS_BITS,  # MASKS word of the top kernel row, which may lie above the image
+        "codes": ADDRESS_BITS,  # CODES word of the first kernel row inside the image
+        "inside": 7,  # kernel rows inside the image
+        "border": 16,  # PARAMS rows to go on for those outside
+        "second": ADDRESS_BITS,  # CONCAT: CODES word of the second input's row
+        "live": MAX_KERNEL_ROWS,  # kernel rows inside that have a row flag
+    }
+)
+"""An output row that is to be computed."""
 
 TAG = data.StructLayout(
     {
