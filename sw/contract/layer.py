@@ -89,7 +89,7 @@ LAYER_FIELDS: dict[str, Field] = {
             ("in_events", 18, "EVENTS block (32 elements) of the input tensor"),
             ("in_rows", 14, "row flag of the input tensor's first row"),
             ("in_words", 12, "activation words of an input pixel"),
-            ("in_channels", 12, "channels of an input pixel (INPUT, as the link carries them, and depthwise)"),
+            ("in_channels", 12, "INPUT: channels of a pixel on the link; depthwise: of an input pixel"),
             ("segments", 12, "parts of a kernel row that are walked apart: 1, or the kernel's columns"),
             ("segment", 20, "elements of a segment (depthwise: of the first pass)"),
             ("segment_step", 20, "elements from one segment to the next: dilation x padded channels"),
