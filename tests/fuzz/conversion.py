@@ -10,17 +10,21 @@ import numpy.typing as npt
 import tensorflow as tf
 from description import Description
 from drawing import UnbuildableError, build
+from tensorflow.lite.python import schema_py_generated as schema
 
 from stillframe.frontend.quiet import quiet
 
 CALIBRATION_FRAMES = 5
+
+DEAD = 1e-8
+"""The converter gives a scale below this to a tensor that is 0 in all calibration frames."""
 
 
 def convert(description: Description) -> bytes:
     """The network as a ``.tflite`` file.
 
     Raises:
-        UnbuildableError: The layers do not fit together, or TensorFlow's converter fails.
+        UnbuildableError: The layers do not fit together, the converter fails, or a tensor is always 0.
     """
     rng = np.random.default_rng(description.seed)
     keras.backend.clear_session()
@@ -36,9 +40,20 @@ def convert(description: Description) -> bytes:
     converter._experimental_disable_per_channel = not description.per_channel
     try:
         with quiet():
-            return converter.convert()
+            data = converter.convert()
     except Exception as error:  # the converter raises many kinds
         raise UnbuildableError(f"TensorFlow's converter: {str(error)[:80]}") from error
+    if min(_scales(data)) < DEAD:
+        raise UnbuildableError("a tensor that is always 0, on which some of TensorFlow Lite's kernels abort")
+    return data
+
+
+def _scales(data: bytes) -> list[float]:
+    """Scales of all quantised tensors of a file but the weights and biases."""
+    (graph,) = schema.ModelT.InitFromPackedBuf(data, 0).subgraphs
+    made = {index for operator in graph.operators for index in operator.outputs}
+    scales = [graph.tensors[index].quantization.scale for index in sorted(made)]
+    return [float(scale[0]) for scale in scales if scale is not None]
 
 
 def frames_of(shape: tuple[int, ...], dtype: str, seed: int) -> npt.NDArray[Any]:
