@@ -56,10 +56,10 @@ class Chain(ModelWriter):
         self.operator("ABS", [x], [y])
         return y
 
-    def softmax(self, x: int, name: str) -> int:
+    def softmax(self, x: int, name: str, beta: float = 1.0) -> int:
         """SOFTMAX over the channels."""
         y = self.tensor(f"net/{name}/out", self.shape(x), "INT8", 1 / 256, -128)
-        self.operator("SOFTMAX", [x], [y], "SoftmaxOptions", Beta=1.0)
+        self.operator("SOFTMAX", [x], [y], "SoftmaxOptions", Beta=beta)
         return y
 
     def quantize(self, x: int, name: str) -> int:

@@ -13,6 +13,7 @@ from .flatbuffer import RawOperator
 from .graph import LINEAR, Conv, DepthwiseConv
 from .operation import Operation
 from .operators import HANDLERS
+from .operators.host import check_runs
 from .shapes import map_shape
 
 
@@ -61,6 +62,7 @@ class Reading:
         for operator in raw.operators:
             operation = Operation(self.builder, operator)
             self.names[operator.index] = operation.name
+            check_runs(operation)
             if operator.index not in self.head:
                 self._read(operator, operation)
         if self.head and self.builder.entered is not None:

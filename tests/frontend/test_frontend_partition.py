@@ -153,6 +153,21 @@ def test_a_refused_layer_beside_the_device_is_joined_in_the_tail():
     assert_equals_reference(graph)
 
 
+def test_what_would_abort_the_process_is_refused_on_the_host_too():
+    """TFLite does not refuse such a softmax: it aborts, and takes the process with it."""
+    chain = Chain()
+    x = chain.int8("net/image", (1, 6, 5, 3))
+    y = chain.softmax(chain.absolute(chain.conv(x, 4, "conv"), "abs"), "softmax", 2.0**-40)
+    with pytest.raises(StillframeError) as caught:
+        read(chain.finish([x], [y]))
+    assert str(caught.value) == (
+        "m.tflite: layer 'softmax' (operator 2, SOFTMAX): expected beta x scale above 2**-26, "
+        "got 9.094947017729282e-13 x 0.05000000074505806\n"
+        "  -> convert the model again: the file is damaged"
+    )
+
+
+
 def straight() -> bytes:
     """Three convolutions and a softmax."""
     w = Chain()
