@@ -127,7 +127,7 @@ class _Drawing:
             self.add(kind, *((source, partner) if self.rng.random() < 0.5 else (partner, source)))
             return
         left = self.one(source) if self.rng.random() < 0.3 else source
-        right = self.path(left, kind)
+        right = self.path(left)
         shortcut = self.fitting(right, kind, (left,))
         if shortcut is None or self.rng.random() < 0.4:
             shortcut = self.like(left, right, kind)
@@ -136,7 +136,7 @@ class _Drawing:
             paths.append(self.like(left, right, kind))
         self.add(kind, *paths)
 
-    def path(self, source: int, kind: str) -> int:
+    def path(self, source: int) -> int:
         """A convolution, perhaps with an activation behind it; a dense layer from a vector."""
         vector = len(self.shape_of(source)) == 1
         value = self.add("dense" if vector else "conv", source)
@@ -176,10 +176,8 @@ class _Drawing:
     def outputs(self) -> tuple[int, ...]:
         """Every value that nothing reads, some with a softmax, and now and then one more."""
         read = {i for layer in self.layers for i in layer.inputs}
-        for value, layer in enumerate(tuple(self.layers), 1):
-            # Of a linear layer: TFLite's softmax aborts on a tensor that is always 0.
-            linear = layer.kind == "dense" and not layer.options["activation"]
-            if linear and value not in read and self.rng.random() < 0.6:
+        for value in range(1, len(self.values)):
+            if value not in read and len(self.shape_of(value)) == 1 and self.rng.random() < 0.4:
                 self.add("softmax", value)
         read = {i for layer in self.layers for i in layer.inputs}
         made = list(range(1, len(self.values)))

@@ -26,7 +26,6 @@ ARRAYS = ("1x16@virtual", "2x8@virtual")
 MODES = ("delta", "direct", "dense", "auto")
 THRESHOLDS = (1, 3, 9)
 
-
 EASY = ("QUANTIZE", "DEQUANTIZE", "SOFTMAX", "RESHAPE")
 """Operators that the host applies even without an interpreter."""
 
