@@ -16,6 +16,7 @@ from amaranth.lib import wiring
 from stillframe.sim import cache
 
 from . import tools
+from .no_board import NoBoard
 
 TOP = "top"
 
@@ -107,7 +108,7 @@ def synthesise(component: wiring.Component) -> Netlist:
         StillframeError: Yosys is not installed, or the cache cannot be written.
         ToolError: Yosys refuses the design.
     """
-    source = rtlil.convert(component, name=TOP, emit_src=False)
+    source = rtlil.convert(component, name=TOP, platform=NoBoard(), emit_src=False)
 
     def make(folder: Path) -> None:
         folder.joinpath(f"{TOP}.il").write_text(source)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
 
+from .multiplier import Multiplier
 from .payloads import event, sums
 
 
@@ -72,34 +73,26 @@ class MacBank(wiring.Component):
             byte = (self._first_lane + lane) % 4
             m.d.comb += write.data[lane].eq(self.write_data.word_select(byte, 8).as_signed())
 
-        # A register behind the block RAM and one behind the multiplier: see hw/README.md for the timing.
-        shape = data.ArrayLayout(signed(9), self._config.drain)
-        values = [Signal(shape, name=f"values_{n}", reset_less=True) for n in range(2)]
-        weight = Signal(data.ArrayLayout(signed(8), lanes), reset_less=True)
-        first_lane, last_lane = Signal(6, reset_less=True), Signal(6, reset_less=True)
+        # The weight goes from the block RAM straight into its multiplier's register, as does the value, or 0
+        # for a lane that the event is not for.
+        values = Signal(data.ArrayLayout(signed(9), self._config.drain), reset_less=True)
         chosen = Signal(lanes, reset_less=True)
         with m.If(self.advance):
-            m.d.sync += [
-                values[0].eq(self.values),
-                values[1].eq(values[0]),
-                first_lane.eq(self.first_lane),
-                last_lane.eq(self.last_lane),
-                weight.eq(read.data),
-            ]
+            m.d.sync += values.eq(self.values)
         for lane in range(lanes):
             number = self._first_lane + lane
-            product = Signal(signed(17), name=f"product_{lane}", reset_less=True)
+            m.submodules[f"multiplier_{lane}"] = multiplier = Multiplier(9, 8)
             acc = Signal(signed(ACC_BITS), name=f"acc_{lane}", reset_less=True)
+            m.d.comb += [
+                multiplier.enable.eq(self.advance),
+                multiplier.a.eq(Mux(chosen[lane], values[lane % self._config.drain], 0)),
+                multiplier.b.eq(read.data[lane]),
+                self.acc[lane].eq(acc),
+            ]
             with m.If(self.advance):
-                m.d.sync += [
-                    chosen[lane].eq((first_lane <= number) & (last_lane >= number)),
-                    product.eq(weight[lane] * values[1][lane % self._config.drain]),
-                ]
-                with m.If(~chosen[lane]):
-                    m.d.sync += product.eq(0)
+                m.d.sync += chosen[lane].eq((self.first_lane <= number) & (self.last_lane >= number))
                 with m.If(self.add):
-                    m.d.sync += acc.eq(Mux(self.clear, 0, acc) + product)
-            m.d.comb += self.acc[lane].eq(acc)
+                    m.d.sync += acc.eq(Mux(self.clear, 0, acc) + multiplier.product)
         return m
 
 

@@ -89,6 +89,8 @@ class CommandProcessor(wiring.Component):
         column = Signal(8, reset_less=True)
         row = Signal(32, reset_less=True)
         count = Signal(16, reset_less=True)  # words to write or to read, bytes of INPUT
+        next_count = Signal(16)
+        none, one = Signal(), Signal()  # count is 0, is 1: known in time for what they steer
         word = Signal(32, reset_less=True)
 
         # The response.
@@ -113,6 +115,7 @@ class CommandProcessor(wiring.Component):
         m.submodules.info = info = InfoMemory(self._config)
         m.submodules.check = check = AddressCheck(self._config)
         m.d.comb += [
+            next_count.eq(count),
             check.memory.eq(memory),
             check.column.eq(column),
             check.row.eq(row),
@@ -125,15 +128,17 @@ class CommandProcessor(wiring.Component):
             bus.w_data.eq(word),
             control.key.eq(memory[0]),
             self.runs.payload.value.eq(payload),
-            self.runs.payload.last.eq(count == 1),
+            self.runs.payload.last.eq(one),
             self.reply.payload.kind.eq(header.kind | RESPONSE),
             self.reply.payload.sequence.eq(header.sequence),
             self.reply.payload.length.eq(1 + Cat(C(0, 2), words)),
         ]
 
+        m.d.sync += [count.eq(next_count), none.eq(next_count == 0), one.eq(next_count == 1)]
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [index.eq(0), count.eq(0), words.eq(0)]
+                m.d.sync += [index.eq(0), words.eq(0)]
+                m.d.comb += next_count.eq(0)
                 with m.If(self.header.valid):
                     m.next = "ACCEPT"
 
@@ -175,7 +180,7 @@ class CommandProcessor(wiring.Component):
                         with m.Elif(header.length == 0):
                             finish(Status.OK)
                         with m.Else():
-                            m.d.sync += count.eq(header.length)
+                            m.d.comb += next_count.eq(header.length)
                             m.next = "INPUT"
                     with m.Case(Packet.RUN), m.If(header.length == 0):
                         m.next = "RUN"
@@ -185,18 +190,20 @@ class CommandProcessor(wiring.Component):
                 with m.If(self.payload.valid & self.payload.ready):
                     m.d.sync += index.eq(index + 1)
                     with m.Switch(index):
-                        row_bytes = (row.word_select(n, 8) for n in range(4))
-                        targets = (memory, column, *row_bytes, count[:8], count[8:])
+                        targets = (memory, column, *(row.word_select(n, 8) for n in range(4)))
                         for i, target in enumerate(targets):
                             with m.Case(i):
                                 m.d.sync += target.eq(payload)
+                        for i in range(2):
+                            with m.Case(len(targets) + i):
+                                m.d.comb += next_count.word_select(i, 8).eq(payload)
                 with m.If(index == arguments):
                     m.d.sync += index.eq(0)
                     with m.Switch(header.kind):
                         with m.Case(Packet.BEGIN):
                             m.next = "BEGIN"
                         with m.Case(Packet.WRITE):
-                            m.d.sync += count.eq(header.length[2:] - 1)
+                            m.d.comb += next_count.eq(header.length[2:] - 1)
                             m.next = "CHECK"
                         with m.Default():
                             m.next = "CHECK"
@@ -216,7 +223,7 @@ class CommandProcessor(wiring.Component):
                         finish(Status.OK)
 
             with m.State("WRITE"):
-                with m.If(count == 0):
+                with m.If(none):
                     finish(Status.OK)
                 with m.Else():
                     m.d.comb += self.payload.ready.eq(1)
@@ -226,7 +233,8 @@ class CommandProcessor(wiring.Component):
                             m.next = "STROBE"
             with m.State("STROBE"):
                 m.d.comb += bus.w_en.eq(1)
-                m.d.sync += [row.eq(row + 1), count.eq(count - 1), index.eq(0)]
+                m.d.sync += [row.eq(row + 1), index.eq(0)]
+                m.d.comb += next_count.eq(count - 1)
                 m.next = "WRITE"
 
             with m.State("BEGIN"), m.If(~control.busy):
@@ -248,8 +256,8 @@ class CommandProcessor(wiring.Component):
                     self.payload.ready.eq(self.runs.ready),
                 ]
                 with m.If(self.payload.valid & self.payload.ready):
-                    m.d.sync += count.eq(count - 1)
-                    with m.If(count == 1):
+                    m.d.comb += next_count.eq(count - 1)
+                    with m.If(one):
                         m.next = "SETTLE"
             with m.State("SETTLE"), m.If(progress.idle):
                 with m.If(progress.truncated):
@@ -272,7 +280,7 @@ class CommandProcessor(wiring.Component):
                 drop(Status.OK)
 
             with m.State("REPLY"):
-                m.d.sync += count.eq(words)
+                m.d.comb += next_count.eq(words)
                 m.d.comb += [
                     self.reply.valid.eq(1),
                     self.reply_payload.valid.eq(1),
@@ -283,7 +291,7 @@ class CommandProcessor(wiring.Component):
             with m.State("FETCH"):
                 m.d.comb += self.reply.valid.eq(1)
                 m.d.sync += index.eq(0)
-                with m.If(count == 0):
+                with m.If(none):
                     m.next = "END"
                 with m.Elif(header.kind == Packet.RUN):
                     m.d.sync += word.eq(cycles)
@@ -308,7 +316,8 @@ class CommandProcessor(wiring.Component):
                 with m.If(self.reply_payload.ready):
                     m.d.sync += [word.eq(Cat(word[8:], payload)), index.eq(index + 1)]
                     with m.If(index == 3):
-                        m.d.sync += [row.eq(row + 1), count.eq(count - 1)]
+                        m.d.sync += row.eq(row + 1)
+                        m.d.comb += next_count.eq(count - 1)
                         m.next = "FETCH"
             with m.State("END"):
                 m.d.comb += self.reply.valid.eq(1)

@@ -16,10 +16,10 @@ CONFIG = ArrayConfig.parse("1x16")
 @pytest.mark.parametrize(
     ("component", "luts", "block_rams"),
     [
-        (lambda: Link(CONFIG), 1350, 1),
+        (lambda: Link(CONFIG), 1500, 1),
         (PacketReceiver, 280, 1),
         (PacketSender, 280, 0),
-        (lambda: CommandProcessor(CONFIG), 720, 0),
+        (lambda: CommandProcessor(CONFIG), 820, 0),
         (lambda: FrameReceiver(CONFIG), 320, 0),
     ],
     ids=["link", "receiver", "sender", "commands", "frame"],

@@ -1,0 +1,15 @@
+"""A platform that says which family of FPGAs a design is for, and nothing of a board."""
+
+from __future__ import annotations
+
+from amaranth.vendor import LatticeECP5Platform
+
+
+class NoBoard(LatticeECP5Platform):
+    """An ECP5 without pins: components choose its primitives, and nothing is built with it."""
+
+    device = "LFE5U-25F"
+    package = "BG256"
+    speed = "6"
+    resources = ()
+    connectors = ()
