@@ -1,19 +1,23 @@
 """The compiler: from a :class:`~stillframe.frontend.graph.Graph` to a program for an array."""
 
-from .compile import compile_graph
+from .compile import compile_graph, compile_with_plan
 from .fit import Fit, LayerFit, examine
-from .planner import Density, Profile
-from .profile import profile_graph
+from .planner import Choice, Plan
+from .profile import Density, Profile, draw_profile, profile_graph
 from .remedies import TooLargeError
 from .summary import summarise
 
 __all__ = [
+    "Choice",
     "Density",
     "Fit",
     "LayerFit",
+    "Plan",
     "Profile",
     "TooLargeError",
     "compile_graph",
+    "compile_with_plan",
+    "draw_profile",
     "examine",
     "profile_graph",
     "summarise",

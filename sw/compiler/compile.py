@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stillframe.contract import ArrayConfig, Op, Program, StillframeError
+from collections.abc import Mapping
+
+from stillframe.contract import ArrayConfig, Mode, Op, Program, StillframeError
 from stillframe.contract.layer import LAYER_FIELDS, pack_layer
 from stillframe.contract.program import LayerSpec, OutputSpec, TensorSpec
 from stillframe.frontend import Graph, thresholds_for
@@ -11,9 +13,10 @@ from .descriptor import layer_fields
 from .limits import violations
 from .lowering import lower
 from .memory import Placement, place
-from .modes import check_mode, modes_for
+from .modes import NO_PINS, check_mode, plan_for
 from .network import Modes, Network
-from .planner import Profile
+from .planner import Plan
+from .profile import Profile
 from .remedies import too_large
 from .segments import segments
 
@@ -25,6 +28,7 @@ def compile_graph(
     mode: str = "auto",
     threshold: int = 0,
     profile: Profile | None = None,
+    pins: Mapping[str, Mode] = NO_PINS,
 ) -> Program:
     """Compile a graph for an array.
 
@@ -34,21 +38,36 @@ def compile_graph(
         mode: ``auto`` (delta, and direct where it is cheaper or the state memory is short), or ``delta``,
             ``direct``, ``dense`` for all tensors; the last two do their work in full every frame.
         threshold: Codes by which a value may differ from the last one sent, unsent: 0 to 255. 0 is exact.
-        profile: Densities from calibration frames (:func:`~.profile.profile_graph`), for ``auto``.
+        profile: Activity in calibration frames (:func:`~.profile.profile_graph`), for ``auto``.
+        pins: For ``auto``, modes that are not to be chosen, DELTA or DIRECT: by the name of a layer.
 
     Raises:
         StillframeError: The network does not fit the array, or an argument is out of range. The message
             names the layer or the memory.
     """
-    check_mode(mode)
+    return compile_with_plan(graph, config, mode=mode, threshold=threshold, profile=profile, pins=pins)[0]
+
+
+def compile_with_plan(
+    graph: Graph,
+    config: ArrayConfig,
+    *,
+    mode: str = "auto",
+    threshold: int = 0,
+    profile: Profile | None = None,
+    pins: Mapping[str, Mode] = NO_PINS,
+) -> tuple[Program, Plan]:
+    """As :func:`compile_graph`, with the plan of its modes."""
+    check_mode(mode, pins)
     by_graph_tensor = thresholds_for(graph, threshold)
     network = Network(graph, lower(graph), config)
     for violation in violations(network):
         raise violation
-    modes = modes_for(network, mode, profile)
+    plan = plan_for(network, mode, profile, pins)
+    modes = plan.modes
     placement = place(network, modes)
     if placement.shortages:
-        raise too_large(network, mode, profile, placement)
+        raise too_large(network, mode, profile, placement, pins)
 
     thresholds = [by_graph_tensor.get(tensor, 0) for tensor in network.graph_tensors]
     skip_still = mode not in ("direct", "dense")
@@ -56,7 +75,7 @@ def compile_graph(
         _layer(network, modes, layer_fields(network, modes, placement, thresholds, skip_still, layer), layer)
         for layer in range(len(network.tensors))
     )
-    return Program(
+    program = Program(
         model=graph.name,
         config=config,
         tensors=tuple(_tensors(network, modes, placement, thresholds)),
@@ -70,6 +89,7 @@ def compile_graph(
         assignments=graph.assignments,
         split=graph.split,
     )
+    return program, plan
 
 
 def _layer(network: Network, modes: Modes, fields: dict[str, int], layer: int) -> LayerSpec:

@@ -12,9 +12,10 @@ from .compile import compile_graph
 from .limits import violations
 from .lowering import lower
 from .memory import MemoryUse, place
-from .modes import check_mode, modes_for
+from .modes import NO_PINS, check_mode, plan_for
 from .network import Network
-from .planner import Profile
+from .planner import Plan
+from .profile import Profile
 from .remedies import too_large
 
 
@@ -48,11 +49,13 @@ class Fit:
     Attributes:
         layers: The device's layers, the input first; none if one cannot be lowered at all.
         uses: How much of each memory is used.
+        plan: The modes chosen and what they cost; None if a layer cannot be lowered.
         problems: What keeps the network from the array, each with what to do; none if it fits.
     """
 
     layers: tuple[LayerFit, ...]
     uses: tuple[MemoryUse, ...]
+    plan: Plan | None
     problems: tuple[StillframeError, ...]
 
     @property
@@ -62,29 +65,35 @@ class Fit:
 
 
 def examine(
-    graph: Graph, config: ArrayConfig, mode: str = "auto", threshold: int = 0, profile: Profile | None = None
+    graph: Graph,
+    config: ArrayConfig,
+    mode: str = "auto",
+    threshold: int = 0,
+    profile: Profile | None = None,
+    pins: Mapping[str, Mode] = NO_PINS,
 ) -> Fit:
     """See whether a graph fits an array.
 
     Args:
-        graph, config, mode, threshold, profile: As for :func:`~.compile.compile_graph`.
+        graph, config, mode, threshold, profile, pins: As for :func:`~.compile.compile_graph`.
 
     Raises:
-        StillframeError: ``mode`` or ``threshold`` is out of range.
+        StillframeError: ``mode``, ``threshold`` or a pin is wrong.
     """
-    check_mode(mode)
+    check_mode(mode, pins)
     try:
         network = Network(graph, lower(graph), config)
     except StillframeError as error:
-        return Fit((), (), (error,))
+        return Fit((), (), None, (error,))
     problems = list(violations(network))
-    modes = modes_for(network, mode, profile)
+    plan = plan_for(network, mode, profile, pins)
+    modes = plan.modes
     placement = place(network, modes)
     if placement.shortages:
-        problems.append(too_large(network, mode, profile, placement))
+        problems.append(too_large(network, mode, profile, placement, pins))
     if not problems:
         try:
-            compile_graph(graph, config, mode=mode, threshold=threshold, profile=profile)
+            compile_graph(graph, config, mode=mode, threshold=threshold, profile=profile, pins=pins)
         except StillframeError as error:
             problems.append(error)
     layers = tuple(
@@ -99,4 +108,4 @@ def examine(
         )
         for layer, layout in enumerate(network.layouts)
     )
-    return Fit(layers, tuple(placement.uses), tuple(problems))
+    return Fit(layers, tuple(placement.uses), plan, tuple(problems))

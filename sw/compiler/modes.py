@@ -1,30 +1,54 @@
-"""The modes that a user may ask for, as a mode for each tensor."""
+"""The modes that a user may ask for, as a plan for each tensor."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from stillframe.contract import Mode, StillframeError
 
-from .network import Modes, Network
-from .planner import Profile, choose_modes
+from .estimate import Estimator
+from .network import Network
+from .planner import Plan, make_plan
+from .profile import Profile
 
 MODES = ("auto", "delta", "direct", "dense")
 """What ``mode`` may be: auto plans, the others put every tensor into that mode."""
 
+NO_PINS: Mapping[str, Mode] = {}
 
-def check_mode(mode: str) -> None:
-    """See that ``mode`` is one of :data:`MODES`.
+
+def check_mode(mode: str, pins: Mapping[str, Mode] = NO_PINS) -> None:
+    """See that ``mode`` is one of :data:`MODES`, and that pins go with it.
 
     Raises:
-        StillframeError: It is not.
+        StillframeError: It is not, or they do not.
     """
     if mode not in MODES:
         raise StillframeError(
             f"mode: expected one of {', '.join(MODES)}, got {mode!r}", "choose one of these"
         )
+    if pins and mode != "auto":
+        raise StillframeError(
+            f"mode: expected auto, since layers are pinned ({', '.join(pins)}), got {mode!r}",
+            "leave the mode out, or pin nothing",
+        )
+    for name, pinned in pins.items():
+        if pinned is Mode.DENSE:
+            raise StillframeError(
+                f"pin {name}=dense: expected delta or direct, got dense", "choose one of these"
+            )
 
 
-def modes_for(network: Network, mode: str, profile: Profile | None) -> Modes:
-    """The mode of each device tensor under ``mode``; ``profile`` is what ``auto`` plans by."""
+def plan_for(
+    network: Network, mode: str, profile: Profile | None, pins: Mapping[str, Mode] = NO_PINS
+) -> Plan:
+    """The plan under ``mode``, for ``auto`` by the profile and within the state memory.
+
+    Raises:
+        StillframeError: A pin cannot be kept (:func:`~.pins.pinned_tensors`).
+    """
     if mode == "auto":
-        return choose_modes(network, profile)
-    return [Mode[mode.upper()]] * len(network.tensors)
+        return make_plan(network, profile, pins)
+    modes = [Mode[mode.upper()]] * len(network.tensors)
+    estimator = Estimator(network, profile) if profile is not None else None
+    return Plan(network, modes, mode == "delta", {}, estimator)

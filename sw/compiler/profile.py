@@ -1,23 +1,79 @@
-"""How many events each tensor has on calibration frames: what the planner decides by."""
+"""Which values of each tensor are events on calibration frames: what estimates and plans are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
-from stillframe.contract import StillframeError
+from stillframe.contract import Mode, StillframeError
 from stillframe.frontend import Graph
-from stillframe.frontend.graph import Int8
+from stillframe.frontend.graph import Int8, Tensor
+from stillframe.frontend.shapes import map_shape
 
-from .planner import Density, Profile
+Marks = npt.NDArray[np.bool_]
+"""Which elements: bool, (height, width, channels) or with the frames first."""
+
+FRAMES = 8
+"""Frames that a profile keeps, spread over those given: the estimate takes time for each."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a tensor's elements do in some frames, none of them a key frame.
+
+    Attributes:
+        changed: Elements sent in a frame, (frames, height, width, channels).
+        non_zero: Elements whose last sent code is not the zero point, of the same shape.
+    """
+
+    changed: Marks
+    non_zero: Marks
+
+    def events(self, mode: Mode, frame: int) -> Marks:
+        """The elements that are events in a mode, (height, width, channels)."""
+        match mode:
+            case Mode.DELTA:
+                return self.changed[frame]
+            case Mode.DIRECT:
+                return self.non_zero[frame]
+        return np.ones_like(self.changed[frame])
+
+
+def rows_with(marks: Marks) -> Marks:
+    """Rows of (height, width, channels) that have a marked element: bool, (height,)."""
+    rows: Marks = np.logical_or.reduce(marks, axis=(1, 2))
+    return rows
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Activity of the graph's tensors in the same frames.
+
+    Attributes:
+        tensors: By the tensor's name.
+        arriving: Input pixels that differ from those of the frame before, so that the host sends them: bool,
+            (frames, height, width).
+    """
+
+    tensors: Mapping[str, Activity]
+    arriving: Marks
+
+    @property
+    def frames(self) -> int:
+        """How many frames were looked at."""
+        return len(self.arriving)
 
 
 def profile_graph(graph: Graph, codes: Int8, threshold: int = 0) -> Profile:
-    """Densities of a graph's tensors on consecutive frames, by the golden model (it loads TensorFlow).
+    """Activity of a graph's tensors on consecutive frames, by the golden model (it loads TensorFlow).
 
     Args:
         graph: The network.
         codes: Input codes, int8 (frames, height, width, channels), two frames or more; the first is a key
-            frame and does not count.
+            frame and does not count. Of the others :data:`FRAMES` at most are kept.
         threshold: As for the program to be compiled.
 
     Raises:
@@ -31,10 +87,49 @@ def profile_graph(graph: Graph, codes: Int8, threshold: int = 0) -> Profile:
     from stillframe.golden import GoldenModel
 
     trace = GoldenModel(graph, thresholds=threshold).run(codes)
-    return {
-        tensor.name: Density(
-            changed=float(trace.sent[index][1:].mean()) / tensor.size,
-            non_zero=float(np.mean(trace.tensors[index][1:] != tensor.zero_point)),
-        )
-        for index, tensor in enumerate(graph.tensors)
-    }
+    count = min(FRAMES, len(codes) - 1)
+    kept = 1 + np.arange(count) * (len(codes) - 1) // count
+    tensors = {}
+    for index, tensor in enumerate(graph.tensors):
+        sent = trace.tensors[index].reshape(len(codes), *map_shape(tensor.shape))
+        # What is sent differs from what was last sent, and nothing else does.
+        tensors[tensor.name] = Activity(sent[kept] != sent[kept - 1], sent[kept] != tensor.zero_point)
+    differ = (codes[kept] != codes[kept - 1]).reshape(count, *map_shape(graph.tensors[0].shape))
+    return Profile(tensors, np.logical_or.reduce(differ, axis=-1))
+
+
+@dataclass(frozen=True)
+class Density:
+    """Share of a tensor's elements that are events, where no frames tell which.
+
+    Attributes:
+        changed: Elements that are sent in a frame (delta mode), 0 to 1.
+        non_zero: Elements whose last sent code is not the zero point (direct mode), 0 to 1.
+    """
+
+    changed: float
+    non_zero: float
+
+
+ASSUMED = Density(changed=0.25, non_zero=0.5)
+"""Taken for a tensor of which nothing is known: the middle of what networks on video have."""
+
+
+def draw_profile(graph: Graph, densities: Mapping[str, Density], frames: int = 1) -> Profile:
+    """A profile without frames: events at random places, the same ones in every call.
+
+    Args:
+        graph: The network.
+        densities: By the tensor's name; :data:`ASSUMED` for those left out.
+        frames: How many to draw.
+    """
+    random = np.random.default_rng(0)
+
+    def draw(tensor: Tensor) -> Activity:
+        density = densities.get(tensor.name, ASSUMED)
+        places = random.random((frames, *map_shape(tensor.shape)), np.float32)
+        return Activity(places < density.changed, places < density.non_zero)
+
+    tensors = {tensor.name: draw(tensor) for tensor in graph.tensors}
+    arriving: Marks = np.logical_or.reduce(tensors[graph.tensors[0].name].changed, axis=-1)
+    return Profile(tensors, arriving)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from stillframe.contract import ArrayConfig, Mode, Op, StillframeError
 from stillframe.contract.array import PARTS, VIRTUAL
 
 from .memory import Placement, place
-from .modes import modes_for
+from .modes import NO_PINS, plan_for
 from .network import Network
-from .planner import Profile
+from .profile import Profile
 
 
 class TooLargeError(StillframeError):
     """A network for which the memories of an array are too small."""
 
 
-def too_large(network: Network, mode: str, profile: Profile | None, placement: Placement) -> TooLargeError:
+def too_large(
+    network: Network,
+    mode: str,
+    profile: Profile | None,
+    placement: Placement,
+    pins: Mapping[str, Mode] = NO_PINS,
+) -> TooLargeError:
     """The message that memories are short, with what would help.
 
     Args:
         network: The network, lowered for its array.
-        mode, profile: As it was to be compiled.
+        mode, profile, pins: As it was to be compiled.
         placement: The placement that does not fit.
     """
     config = network.config
@@ -33,8 +40,8 @@ def too_large(network: Network, mode: str, profile: Profile | None, placement: P
         for use in placement.shortages
     )
     message = f"model {network.graph.name} on array {config.name}: expected {short}"
-    remedies = _mode_remedy(network, mode, profile)
-    remedies += _part_remedy(network, mode, profile)
+    remedies = _mode_remedy(network, mode, profile, pins)
+    remedies += _part_remedy(network, mode, profile, pins)
     if any(use.name not in ("WEIGHTS", "PARAMS", "TABLES") for use in placement.shortages):
         remedies.append("give the model an input of fewer pixels")
     else:
@@ -42,9 +49,12 @@ def too_large(network: Network, mode: str, profile: Profile | None, placement: P
     return TooLargeError(message, "; or ".join(remedies))
 
 
-def _mode_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
-    """The first mode of auto and direct that gives back enough state, if one does."""
-    modes = modes_for(network, "auto", profile)
+def _mode_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, Mode]) -> list[str]:
+    """Fewer pins, or mode auto, where that gives back enough state."""
+    modes = plan_for(network, "auto", profile).modes
+    if pins and not place(network, modes).shortages:
+        names = [name for name, pinned in pins.items() if pinned is Mode.DELTA]
+        return [f"pin fewer layers to delta than {', '.join(names)}"]
     if mode == "delta" and not place(network, modes).shortages:
         direct = [
             repr(network.name(layer))
@@ -52,12 +62,10 @@ def _mode_remedy(network: Network, mode: str, profile: Profile | None) -> list[s
             if network.step(layer).op is Op.MAC and modes[network.source(layer)] is Mode.DIRECT
         ]
         return [f"take --mode auto: it fits with direct mode in layer {', '.join(direct)}"]
-    if mode in ("auto", "delta") and not place(network, modes_for(network, "direct", profile)).shortages:
-        return ["take --mode direct, which keeps no state"]
     return []
 
 
-def _part_remedy(network: Network, mode: str, profile: Profile | None) -> list[str]:
+def _part_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, Mode]) -> list[str]:
     """The smallest larger part that is large enough; the one that can only be simulated if no real one is."""
     config = network.config
     if config.part == VIRTUAL:
@@ -66,7 +74,7 @@ def _part_remedy(network: Network, mode: str, profile: Profile | None) -> list[s
     for name in (*(p.name for p in sorted(larger, key=lambda p: p.block_rams)), VIRTUAL):
         array = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{name}")
         candidate = replace(network, config=array)
-        if not place(candidate, modes_for(candidate, mode, profile)).shortages:
+        if not place(candidate, plan_for(candidate, mode, profile, pins).modes).shortages:
             only = " (simulated only)" if name == VIRTUAL else ""
             return [f"take a larger part: --array {array.name}{only}"]
     return []

@@ -136,7 +136,7 @@ def check_model(
         problems: tuple[StillframeError, ...] = (error,)
         if isinstance(error, NothingLeftError):
             problems = error.refusals
-        return Check(spec, config, mode, "model", (), (), Fit((), (), problems))
+        return Check(spec, config, mode, "model", (), (), Fit((), (), None, problems))
     if model.program and not array:
         config = model.program.config
     graph = model.graph

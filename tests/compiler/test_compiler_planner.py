@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pytest
 from small_graphs import Layer, also_output, chain
 
-from stillframe.compiler import Density, compile_graph
-from stillframe.compiler.lowering import lower
-from stillframe.compiler.network import Network
-from stillframe.compiler.planner import estimate
-from stillframe.contract import ArrayConfig, Mode
-from stillframe.frontend import Conv, MaxPool
-from stillframe.frontend.graph import Add, Concat, DepthwiseConv, Mean
+from stillframe.compiler import Density, Plan, compile_graph, compile_with_plan, draw_profile
+from stillframe.compiler.planner import DIRECT_WEIGHT, choosable, state_words
+from stillframe.contract import ArrayConfig, Mode, StillframeError
+from stillframe.frontend import Conv, Graph, MaxPool
+from stillframe.frontend.graph import Add, Concat, DepthwiseConv
 
 ARRAY = ArrayConfig.parse("1x4@85F")
 DELTA, DIRECT, DENSE = Mode.DELTA, Mode.DIRECT, Mode.DENSE
@@ -25,21 +28,30 @@ STATE = 10 * 24 + 4 * 8
 """Words of state that it takes: conv1 has 10 rows of 24 words, conv3 4 rows of 8."""
 
 
-def modes(**arguments: object) -> list[Mode]:
-    program = compile_graph(GRAPH, arguments.pop("config", ARRAY), **arguments)  # type: ignore[arg-type]
-    return [tensor.mode for tensor in program.tensors]
+def plan(
+    graph: Graph,
+    densities: Mapping[str, Density] | None = None,
+    config: ArrayConfig = ARRAY,
+    **arguments: Any,
+) -> Plan:
+    """The plan of a graph whose tensors have events at random places."""
+    profile = None if densities is None else draw_profile(graph, densities, frames=2)
+    return compile_with_plan(graph, config, profile=profile, **arguments)[1]
+
+
+def modes(densities: Mapping[str, Density] | None = None, **arguments: Any) -> list[Mode]:
+    return list(plan(GRAPH, densities, **arguments).modes)
 
 
 def test_delta_without_a_profile() -> None:
     assert modes() == [DELTA] * 4
 
 
-def test_direct_where_it_is_clearly_cheaper() -> None:
+def test_direct_where_it_is_cheaper() -> None:
     busy = {name: Density(0.9, 0.9) for name in ("input", "tensor1", "tensor2", "tensor3")}
-    assert modes(profile=busy) == [DELTA] * 4
-    assert modes(profile=busy | {"tensor2": Density(0.9, 0.2)}) == [DELTA, DELTA, DIRECT, DELTA]
-    assert modes(profile=busy | {"input": Density(0.9, 0.88)}) == [DELTA] * 4, "4 % are not clear"
-    assert modes(profile=busy | {"tensor1": Density(0.9, 0.0)}) == [DELTA] * 4, "no MAC layer reads it"
+    assert modes(busy) == [DELTA] * 4, "a draw"
+    assert modes(busy | {"tensor2": Density(0.9, 0.2)}) == [DELTA, DELTA, DIRECT, DELTA]
+    assert modes(busy | {"tensor1": Density(0.9, 0.0)}) == [DELTA] * 4, "no MAC layer reads it"
 
 
 def test_least_loss_goes_first_when_state_is_short() -> None:
@@ -47,9 +59,9 @@ def test_least_loss_goes_first_when_state_is_short() -> None:
     config = replace(ARRAY, state_words=STATE - 1)
     assert modes(config=replace(config, state_words=STATE)) == [DELTA] * 4
     cheap_input = {"input": Density(0.5, 0.5), "tensor2": Density(0.01, 0.9)}
-    assert modes(config=config, profile=cheap_input) == [DIRECT, DELTA, DELTA, DELTA]
+    assert modes(cheap_input, config=config) == [DIRECT, DELTA, DELTA, DELTA]
     cheap_second = {"input": Density(0.01, 1.0), "tensor2": Density(0.5, 0.5)}
-    assert modes(config=config, profile=cheap_second) == [DELTA, DELTA, DIRECT, DELTA]
+    assert modes(cheap_second, config=config) == [DELTA, DELTA, DIRECT, DELTA]
 
 
 def test_all_direct_without_state() -> None:
@@ -60,10 +72,7 @@ def test_all_direct_without_state() -> None:
 
 def test_evaluate_all_follows_the_modes() -> None:
     """A layer fed direct, or whose output is direct, gives every output; planned layers rest when still."""
-    config = replace(ARRAY, state_words=10 * 24)
-    program = compile_graph(
-        GRAPH, config, profile={"input": Density(0.01, 1.0), "tensor2": Density(0.5, 0.5)}
-    )
+    program = compile_graph(GRAPH, ARRAY, pins={"conv3": DIRECT})
     assert [tensor.mode for tensor in program.tensors] == [DELTA, DELTA, DIRECT, DELTA]
     assert [layer.fields["evaluate_all"] for layer in program.layers] == [0, 0, 1, 1]
     assert [layer.fields["skip_still"] for layer in program.layers[1:]] == [1, 1, 1]
@@ -79,11 +88,12 @@ def test_baselines_do_their_work_in_full() -> None:
             assert (fields["evaluate_all"], fields["skip_still"], fields["use_state"]) == (1, 0, 0)
 
 
-def test_outputs_stay_delta_and_exact() -> None:
+def test_outputs_are_exact_in_either_mode() -> None:
+    """An output that a MAC layer reads has a choice of mode, but no threshold."""
     graph = also_output(GRAPH, 2)
-    busy = {"tensor2": Density(0.9, 0.1)}
-    program = compile_graph(graph, ARRAY, profile=busy, threshold=7)
-    assert [tensor.mode for tensor in program.tensors] == [DELTA] * 4
+    profile = draw_profile(graph, {"tensor2": Density(0.9, 0.1)})
+    program = compile_graph(graph, ARRAY, profile=profile, threshold=7)
+    assert [tensor.mode for tensor in program.tensors] == [DELTA, DELTA, DIRECT, DELTA]
     assert [tensor.threshold for tensor in program.tensors] == [7, 0, 0, 0]
     assert [tensor.threshold for tensor in compile_graph(GRAPH, ARRAY, threshold=7).tensors] == [7, 0, 7, 0]
 
@@ -99,69 +109,161 @@ BRANCHES = chain(
     Layer(Concat, inputs=(0, 4)),
     Layer(Conv, (1, 1), 4),
 )
-QUIET, BUSY = Density(changed=0.1, non_zero=0.9), Density(changed=0.9, non_zero=0.1)
+WHOLE = 3 * 8 * 16 + 8 * 8
+"""Words of state: four MAC layers read four tensors, three give 2 words a pixel, the last one."""
+QUIET, BUSY = Density(changed=0.02, non_zero=0.9), Density(changed=0.9, non_zero=0.1)
 
 
 def branch_modes(busy: set[str], **sizes: int) -> list[Mode]:
     names = ["input", *(f"tensor{n}" for n in range(1, 7))]
-    profile = {name: BUSY if name in busy else QUIET for name in names}
-    program = compile_graph(BRANCHES, replace(ARRAY, **sizes), profile=profile)  # type: ignore[arg-type]
-    return [tensor.mode for tensor in program.tensors]
+    densities = {name: BUSY if name in busy else QUIET for name in names}
+    return list(plan(BRANCHES, densities, replace(ARRAY, **sizes)).modes)  # type: ignore[arg-type]
 
 
 def test_branches_are_planned_tensor_by_tensor() -> None:
     """Tensors 2 and 4 go to an ADD and a CONCAT only: nothing reads their events, so there is no choice."""
     everything = {"input", *(f"tensor{n}" for n in range(1, 7))}
     assert branch_modes(set()) == [DELTA] * 7
-    assert branch_modes(everything) == [DIRECT, DIRECT, DELTA, DIRECT, DELTA, DIRECT, DELTA]
-    assert branch_modes({"tensor1"}) == [DELTA, DIRECT, DELTA, DELTA, DELTA, DELTA, DELTA]
+    assert branch_modes(everything) == [DIRECT, DIRECT, DELTA, DELTA, DELTA, DIRECT, DELTA]
+    assert branch_modes(everything, state_words=0) == [DIRECT, DIRECT, DELTA, DIRECT, DELTA, DIRECT, DELTA]
 
 
 def test_state_of_branches_goes_until_the_rest_fits() -> None:
-    """Four MAC layers read four tensors: three of 2 words a pixel, the last of one."""
-    whole = 3 * 8 * 16 + 8 * 8
-    assert branch_modes(set(), state_words=whole) == [DELTA] * 7
+    assert branch_modes(set(), state_words=WHOLE) == [DELTA] * 7
     assert branch_modes(set(), state_words=0) == [DIRECT, DIRECT, DELTA, DIRECT, DELTA, DIRECT, DELTA]
-    one_less = branch_modes(set(), state_words=whole - 1)
+    one_less = branch_modes(set(), state_words=WHOLE - 1)
     assert one_less.count(DIRECT) == 1
 
 
 def test_what_reads_a_direct_tensor_gives_every_output() -> None:
     """The ADD of a direct tensor and another, and the layer that writes it, cannot tell what changed."""
-    program = compile_graph(BRANCHES, ARRAY, profile={"tensor1": BUSY})
+    program = compile_graph(BRANCHES, ARRAY, pins={"conv2": DIRECT})
     assert [tensor.mode for tensor in program.tensors] == [DELTA, DIRECT] + [DELTA] * 5
     assert [layer.fields["evaluate_all"] for layer in program.layers] == [0, 1, 1, 1, 0, 0, 0]
     assert [layer.fields.get("use_state", 0) for layer in program.layers] == [0, 1, 0, 0, 1, 0, 1]
-    second = compile_graph(BRANCHES, ARRAY, profile={"input": BUSY})
+    second = compile_graph(BRANCHES, ARRAY, pins={"conv1": DIRECT})
     assert [layer.fields["evaluate_all"] for layer in second.layers] == [1, 1, 0, 0, 0, 1, 0]
 
 
-def test_estimates_of_layers() -> None:
-    """16 pixels of 8 channels, drained in 2 words; a quarter of the elements changed, half are not zero."""
-    layers = [
-        Layer(Conv, (1, 1), 20),  # 5 passes of 4 lanes
-        Layer(DepthwiseConv, (1, 1), 1, inputs=(0,)),  # a word of 4 elements at once
-        Layer(DepthwiseConv, (1, 1), 4, inputs=(0,)),  # an event for 4 lanes
-        Layer(Mean, inputs=(0,)),
-        Layer(Add, inputs=(0, 2)),
-        Layer(MaxPool, (2, 2), inputs=(0,)),
-    ]
-    graph = chain((4, 4, 8), *layers)
-    network = Network(graph, lower(graph), ARRAY)
+@pytest.mark.parametrize("seed", range(12))
+def test_no_plan_that_fits_is_cheaper(seed: int) -> None:
+    """Against all 16 plans of the branches, with densities and state memory drawn."""
+    random = np.random.default_rng(seed)
+    names = ["input", *(f"tensor{n}" for n in range(1, 7))]
+    densities = {name: Density(*random.random(2).tolist()) for name in names}
+    config = replace(ARRAY, state_words=int(random.integers(WHOLE + 1)))
+    found = plan(BRANCHES, densities, config)
+    network, estimator = found.network, found.estimator
+    assert estimator is not None
 
-    profile = {"input": Density(changed=0.25, non_zero=0.5)}
+    def cost(candidate: list[Mode]) -> float:
+        return sum(
+            (DIRECT_WEIGHT if network.evaluates_all(layer, candidate) else 1)
+            * estimator.layer(layer, candidate)
+            for layer in range(len(candidate))
+        )
 
-    def cycles(layer: int, mode: Mode) -> float:
-        return estimate(network, [mode] * len(network.tensors), profile, layer)
+    tensors = choosable(network)
+    candidates = []
+    for chosen in itertools.product((DELTA, DIRECT), repeat=len(tensors)):
+        candidate = [DELTA] * len(found.modes)
+        for tensor, mode in zip(tensors, chosen, strict=True):
+            candidate[tensor] = mode
+        if state_words(network, candidate) <= config.state_words:
+            candidates.append(cost(candidate))
+    assert state_words(network, found.modes) <= config.state_words
+    assert cost(list(found.modes)) == pytest.approx(min(candidates), abs=1e-6)
 
-    assert cycles(1, DIRECT) == 16 * 8 * 5 * 0.5
-    assert cycles(1, DENSE) == 16 * 8 * 5
-    assert cycles(2, DENSE) == 16 * 2
-    assert cycles(2, DIRECT) == 16 * 2, "draining takes longer than its events"
-    assert cycles(3, DIRECT) == 16 * 8, "4 words are drained of each pixel and channel pair"
-    assert cycles(4, DIRECT) == 16 * 2 * (1 - 0.5**4)
-    assert cycles(5, DENSE) == 16 * 2 * 2, "a word of each tensor"
-    assert cycles(6, DENSE) == 9 * 2 * 4
-    touched = 1 - 0.75**8
-    assert cycles(1, DELTA) == max(16 * 8 * 5 * 0.25, 16 * 5 * touched)
-    assert cycles(2, DELTA) == max(16 * 2 * (1 - 0.75**4), 16 * 2 * touched)
+
+def test_choices_say_what_they_cost_and_save() -> None:
+    quiet = {"input": Density(0.01, 1.0), "tensor2": Density(0.9, 0.1)}
+    found = plan(GRAPH, quiet)
+    first, second = found.choices
+    assert (first.layers, first.mode, first.why, first.state) == (("conv1",), DELTA, "fewer cycles", 240)
+    assert (second.layers, second.mode, second.why, second.state) == (("conv3",), DIRECT, "fewer cycles", 32)
+    assert first.delta == second.direct == sum(found.cycles), "the frame as planned"
+    assert first.saved == first.direct - first.delta > 0
+    assert second.saved == second.delta - second.direct > 0
+    estimator = found.estimator
+    assert estimator is not None
+    assert first.direct == estimator.frame([DIRECT, DELTA, DIRECT, DELTA])
+
+    short = plan(GRAPH, quiet, replace(ARRAY, state_words=239)).choices[0]
+    assert (short.mode, short.why, short.saved) == (
+        DIRECT,
+        "state memory is short",
+        first.delta - first.direct,
+    )
+    pinned = plan(GRAPH, quiet, pins={"conv1": DIRECT}).choices[0]
+    assert (pinned.mode, pinned.why) == (DIRECT, "pinned")
+    assert plan(GRAPH).choices == ()
+
+
+def test_pins_hold_whatever_they_cost() -> None:
+    quiet = {"input": Density(0.01, 1.0), "tensor2": Density(0.01, 1.0)}
+    assert modes(quiet) == [DELTA] * 4
+    assert modes(quiet, pins={"conv1": DIRECT}) == [DIRECT, DELTA, DELTA, DELTA]
+    short = replace(ARRAY, state_words=240)
+    assert modes(quiet, config=short, pins={"conv1": DELTA}) == [DELTA, DELTA, DIRECT, DELTA]
+
+
+def test_pins_that_do_not_fit() -> None:
+    with pytest.raises(StillframeError) as caught:
+        compile_graph(GRAPH, replace(ARRAY, state_words=239), pins={"conv1": DELTA})
+    assert caught.value.message == (
+        "model chain on array 1x4@85F: expected at most 239 words (25812 bits) of STATE, "
+        "got 240 words (25920 bits), 240 of them for layer 'conv1'"
+    )
+    assert caught.value.hint == (
+        "pin fewer layers to delta than conv1; or take a larger part: --array 1x4@virtual (simulated only); "
+        "or give the model an input of fewer pixels"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pins", "mode", "message", "hint"),
+    [
+        (
+            {"conv9": DELTA},
+            "auto",
+            "pin conv9=delta: expected the name of a layer on the array that has a choice, got none",
+            "layers with a choice: conv1, conv3",
+        ),
+        (
+            {"maxpool2": DIRECT},
+            "auto",
+            "pin maxpool2=direct: expected the name of a layer on the array that has a choice, "
+            "got a layer that has none (MAX_POOL_2D)",
+            "layers with a choice: conv1, conv3",
+        ),
+        (
+            {"conv1": DENSE},
+            "auto",
+            "pin conv1=dense: expected delta or direct, got dense",
+            "choose one of these",
+        ),
+        (
+            {"conv1": DELTA},
+            "dense",
+            "mode: expected auto, since layers are pinned (conv1), got 'dense'",
+            "leave the mode out, or pin nothing",
+        ),
+    ],
+)
+def test_wrong_pins(pins: dict[str, Mode], mode: str, message: str, hint: str) -> None:
+    with pytest.raises(StillframeError) as caught:
+        compile_graph(GRAPH, ARRAY, mode=mode, pins=pins)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_pins_of_layers_that_share_a_tensor() -> None:
+    graph = chain((4, 4, 4), Layer(Conv, (1, 1), 4), Layer(Conv, (1, 1), 4, inputs=(0,)))
+    pins = {"conv1": DIRECT, "conv2": DIRECT}
+    assert compile_graph(graph, ARRAY, pins=pins).tensors[0].mode is DIRECT
+    with pytest.raises(StillframeError) as caught:
+        compile_graph(graph, ARRAY, pins=pins | {"conv2": DELTA})
+    assert caught.value.message == (
+        "pin conv2=delta: expected the mode of layer conv1, which reads the same values, "
+        "got another than its direct"
+    )
+    assert caught.value.hint == "pin one of them only: conv2 and conv1 always share a mode"

@@ -13,7 +13,7 @@ from program_check import KEYS, check
 from random_graphs import arrays, clip, graphs, roomy
 from small_graphs import Layer, chain
 
-from stillframe.compiler import Density, compile_graph
+from stillframe.compiler import Density, compile_graph, draw_profile
 from stillframe.contract import ArrayConfig, Memory, Mode
 from stillframe.frontend import Conv, Graph, MaxPool, thresholds_for
 from stillframe.golden import GoldenModel
@@ -55,10 +55,11 @@ def test_program_computes_the_graph(
 )
 def test_mixed_modes_compute_the_graph(graph: Graph, direct: set[int], threshold: int, seed: int) -> None:
     """A profile that makes direct cheap for some tensors mixes delta and direct in one program."""
-    profile = {
+    densities = {
         tensor.name: Density(changed=0.9, non_zero=0.0) if index in direct else Density(0.1, 0.9)
         for index, tensor in enumerate(graph.tensors)
     }
+    profile = draw_profile(graph, densities)
     config = roomy(ArrayConfig.parse("1x8@85F"))
     check(graph, compile_graph(graph, config, threshold=threshold, profile=profile), threshold, seed)
 
@@ -66,8 +67,8 @@ def test_mixed_modes_compute_the_graph(graph: Graph, direct: set[int], threshold
 def test_delta_in_direct_out() -> None:
     """A layer fed with changes whose output is direct: outputs that it need not touch are events too."""
     graph = chain((6, 6, 2), Layer(Conv, (1, 1), 5, shift=-1), Layer(Conv, (1, 1), 3, shift=-1))
-    profile = {"input": Density(0.1, 0.9), "tensor1": Density(0.9, 0.0)}
-    program = compile_graph(graph, ArrayConfig.parse("1x4@85F"), profile=profile)
+    pins = {"conv1": Mode.DELTA, "conv2": Mode.DIRECT}
+    program = compile_graph(graph, ArrayConfig.parse("1x4@85F"), pins=pins)
     assert [tensor.mode for tensor in program.tensors] == [Mode.DELTA, Mode.DIRECT, Mode.DELTA]
     check(graph, program, 0, 0)
 
