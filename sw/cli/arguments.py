@@ -12,7 +12,7 @@ from stillframe import __version__
 from stillframe.contract import StillframeError
 from stillframe.video.value_range import ValueRange
 
-from . import train_occupancy, train_ucf101
+from . import bench, train_occupancy, train_ucf101
 from .numbers import number
 
 MODES = ("auto", "delta", "direct", "dense")
@@ -60,6 +60,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             allow_abbrev=False,
         )
     )
+    benchmarks = bench.add_commands(
+        commands.add_parser(
+            "bench", help="what the cycles are worth: by density, network, clip and array", allow_abbrev=False
+        ),
+        Parser,
+    )
     commands.add_parser(
         "doctor", help="what is installed, what is missing, how to get it", allow_abbrev=False
     )
@@ -68,11 +74,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     options, unknown = parser.parse_known_args(_join_range(arguments))
     if unknown:
-        command = (
-            experiments[options.experiment]
-            if options.command == "train"
-            else commands.choices[options.command]
-        )
+        command: argparse.ArgumentParser = commands.choices[options.command]
+        if options.command == "train":
+            command = experiments[options.experiment]
+        elif options.command == "bench":
+            command = benchmarks[options.benchmark]
         known = [name for action in command._actions for name in action.option_strings]
         near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         raise StillframeError(

@@ -40,6 +40,8 @@ def execute(arguments: Sequence[str]) -> int:
                 from .compile import compile_program as command
             case "check":
                 from .check import check as command
+            case "bench":
+                from .bench import bench as command
             case "train":
                 from .train import train as command
             case _:
