@@ -142,15 +142,21 @@ def _build(folder: Path, source: str, top: str, trace: bool) -> None:
     folder.joinpath("top.v").write_text(source + _WRAPPER.format(top=top, wrapper=wrapper))
     traced = ("--trace-vcd",) if trace else ()
     command = [str(root / "bin" / "verilator_bin"), *_VERILATE, *_OPTIMISE, *traced]
-    command += ["--top-module", wrapper, "--Mdir", str(generated), str(folder / "top.v")]
-    _run(command, os.environ | {"VERILATOR_ROOT": str(root)})
+    # Messages have the names of sources in them: relative ones, for the same code wherever it is compiled.
+    command += ["--top-module", wrapper, "--Mdir", generated.name, "top.v"]
+    _run(command, os.environ | {"VERILATOR_ROOT": str(root)}, folder)
 
     # One unit of what runs every cycle and one of what runs once: headers take longer than small files.
     parts = sorted(generated.glob("*.cpp"))
     slow = [path for path in parts if "__Slow" in path.name]
     _unit(generated / "slow.cc", slow)
     _unit(generated / "fast.cc", [*(path for path in parts if path not in slow), _NATIVE])
-    flags = (f"-I{generated}", f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}")
+    flags = (
+        f"-I{generated}",
+        f"-ffile-prefix-map={folder}=.",
+        f"-DVM_TRACE={int(trace)}",
+        f"-DVM_TRACE_VCD={int(trace)}",
+    )
 
     def compile_one(name: str) -> Path:
         unit = generated / f"{name}.cc"
@@ -186,14 +192,16 @@ def _parallel(work: Callable[[str], Path], names: Iterable[str]) -> list[Path]:
         return list(pool.map(work, names))
 
 
-def _run(command: Sequence[str | Path], env: dict[str, str] | None = None) -> str:
-    """Run a tool quietly; what it printed.
+def _run(command: Sequence[str | Path], env: dict[str, str] | None = None, folder: Path | None = None) -> str:
+    """Run a tool quietly, in a folder; what it printed.
 
     Raises:
         StillframeError: It fails; the message ends with the last lines that it printed.
     """
     try:
-        result = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        result = subprocess.run(
+            command, env=env, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
     except OSError as error:
         raise StillframeError(
             f"simulation: expected to start {command[0]}, got: {error.strerror}",

@@ -54,11 +54,13 @@ def test_a_design_that_does_not_compile(fresh_cache: Path) -> None:
     assert not list((fresh_cache / "model").glob("*.part*"))
 
 
-def test_export_is_stable_and_leaves_out_only_zeros() -> None:
+def test_export_is_stable_and_leaves_out_only_memories_of_zeros() -> None:
     text = verilog.export(Table([0, 5, 0, 7]), "top")
     assert text == verilog.export(Table([0, 5, 0, 7]), "top")
     rows = [line.strip() for line in text.splitlines() if "] = 8'h" in line]
-    assert rows == ["memory[1] = 8'h05;", "memory[3] = 8'h07;"]
+    content = [0, 5, 0, 7] + [0] * 252
+    assert rows == [f"memory[{row}] = 8'h{value:02x};" for row, value in enumerate(content)]
+    assert "] = 8'h" not in verilog.export(Table([]), "top")
 
 
 def test_the_accelerator_is_elaborated_once_for_what_it_is_made_from(
@@ -92,3 +94,15 @@ def test_sources_are_those_of_the_whole_package(tmp_path: Path) -> None:
     package = ModuleType("package")
     package.__path__ = [str(tmp_path)]
     assert verilog._sources(package) == [b"b.py", b"2", b"part/a.py", b"1"]
+
+
+def test_a_design_gives_the_same_model_wherever_it_is_compiled(
+    fresh_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = verilog.export(Echo(forbidden=7), "top")
+    first = verilator.compile_model(source, "top").read_bytes()
+    elsewhere = fresh_cache.parent / "another-cache"
+    elsewhere.mkdir()
+    (elsewhere / "runtime").symlink_to(fresh_cache / "runtime", target_is_directory=True)
+    monkeypatch.setenv("STILLFRAME_CACHE", str(elsewhere))
+    assert verilator.compile_model(source, "top").read_bytes() == first
