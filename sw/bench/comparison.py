@@ -201,8 +201,9 @@ def compare(
         try:
             program = compile_graph(graph, config, mode=mode, threshold=threshold, profile=profile)
         except StillframeError as error:
+            if error.message not in refused.values():
+                progress.say(f"{what}: {error.message}")
             refused[mode] = error.message
-            progress.say(f"{what}: {error.message}")
             continue
         content = program.to_bytes()
         if content in programs:  # the same program on the same frames: the same cycles

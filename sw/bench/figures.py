@@ -48,7 +48,8 @@ def density_figure(points: Sequence[Point]) -> Figure:
         of_array = [p for p in points if p.comparison.config.name == array]
         for number, channels in enumerate(dict.fromkeys(p.channels for p in of_array)):
             line = [p for p in of_array if p.channels == channels and "delta" in p.comparison.measured]
-            _against_density(left, right, line, f"{channels} channels", f"C{number}")
+            if line:
+                _against_density(left, right, line, f"{channels} channels", f"C{number}")
         right.axhline(1, color="black", linestyle="--", linewidth=1)
         left.plot([], [], "--", color="black", linewidth=1, label="bound: no lane ever waits")
         right.plot([], [], ":", color="black", linewidth=1, label="the convolution alone")

@@ -13,7 +13,9 @@ from stillframe.contract import ArrayConfig, StillframeError
 from .numbers import number
 
 DIFFERENT = 1
-DEFAULT_ARRAY = "1x16"
+DEFAULT_ARRAYS = {"density": "1x16@virtual", "networks": "1x16", "simulation": "1x16"}
+"""An 85F has no room for the weights of 64 channels."""
+
 DEFAULT_FOLDER = Path("build/bench")
 FRAMES = 30
 START = 0
@@ -28,7 +30,7 @@ def add_commands(parser: argparse.ArgumentParser, kind: type[argparse.ArgumentPa
     density = commands.add_parser(
         "density", help="utilisation against density, of single convolutions", allow_abbrev=False
     )
-    _common(density)
+    _common(density, "density")
     density.add_argument(
         "--channels",
         metavar="N",
@@ -64,7 +66,7 @@ def add_commands(parser: argparse.ArgumentParser, kind: type[argparse.ArgumentPa
         required=True,
         help="as for stillframe run; may be given more than once",
     )
-    _common(networks)
+    _common(networks, "networks")
     networks.add_argument(
         "--frames",
         metavar="N",
@@ -91,7 +93,7 @@ def add_commands(parser: argparse.ArgumentParser, kind: type[argparse.ArgumentPa
     simulation.add_argument(
         "clip", metavar="CLIP", nargs="?", default="carphone", help="as for stillframe run (default carphone)"
     )
-    _common(simulation)
+    _common(simulation, "simulation")
     simulation.add_argument(
         "--frames",
         metavar="N",
@@ -109,12 +111,12 @@ def add_commands(parser: argparse.ArgumentParser, kind: type[argparse.ArgumentPa
     return {"density": density, "networks": networks, "simulation": simulation}
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def _common(parser: argparse.ArgumentParser, benchmark: str) -> None:
     parser.add_argument(
         "--array",
         metavar="BxL[@PART]",
         action="append",
-        help=f"array to simulate; may be given more than once (default {DEFAULT_ARRAY})",
+        help=f"array to simulate; may be given more than once (default {DEFAULT_ARRAYS[benchmark]})",
     )
     parser.add_argument(
         "-o",
@@ -143,7 +145,10 @@ def bench(options: argparse.Namespace) -> int:
     from stillframe.run.files import check_folder
 
     check_folder("--output", options.output)
-    arrays = [ArrayConfig.parse(text) for text in dict.fromkeys(options.array or [DEFAULT_ARRAY])]
+    arrays = [
+        ArrayConfig.parse(text)
+        for text in dict.fromkeys(options.array or [DEFAULT_ARRAYS[options.benchmark]])
+    ]
     benchmarks: dict[str, Callable[[argparse.Namespace, list[ArrayConfig]], int]] = {
         "density": _density,
         "networks": _networks,
