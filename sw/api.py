@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy.typing as npt
@@ -23,6 +23,7 @@ def compile(
     threshold: int = 0,
     input_range: tuple[float, float] | None = None,
     split: str = "",
+    pins: Mapping[str, str] | None = None,
 ) -> Program:
     """Compile a model for an array.
 
@@ -37,6 +38,7 @@ def compile(
         input_range: What pixels 0 and 255 stand for; inferred if None.
         split: The last layer on the array, or the first and the last as ``FIRST:LAST``; what is before and
             behind runs on the host. Chosen if empty.
+        pins: ``delta`` or ``direct`` by the name of a layer whose mode ``auto`` is not to choose.
 
     Raises:
         StillframeError: The model, the clip or their use is wrong.
@@ -45,7 +47,9 @@ def compile(
     frames = open_clip(calibrate) if calibrate else None
     value_range = ValueRange(*input_range) if input_range else None
     loaded = load_model(model, frames, value_range, Silent(), "calibrate=", split=split)
-    return loaded.program or build_program(loaded, frames, config, mode, threshold, Silent())
+    if loaded.program:
+        return loaded.program
+    return build_program(loaded, frames, config, mode, threshold, Silent(), pins or {})[0]
 
 
 def clip(

@@ -131,6 +131,25 @@ def _compiling(parser: argparse.ArgumentParser) -> None:
         metavar="[FIRST:]LAST",
         help="last layer on the array, perhaps the first too; the others run on the host (otherwise chosen)",
     )
+    parser.add_argument(
+        "--pin",
+        metavar="LAYER=MODE",
+        action="append",
+        default=[],
+        type=_pin,
+        help="delta or direct for a layer, whatever the plan would be; may be given more than once",
+    )
+
+
+def _pin(text: str) -> tuple[str, str]:
+    """A layer and its mode, out of ``LAYER=MODE``."""
+    layer, equals, mode = text.rpartition("=")
+    if not equals or not layer or mode not in ("delta", "direct"):
+        raise StillframeError(
+            f"--pin: expected LAYER=delta or LAYER=direct, got {text!r}",
+            "stillframe check shows the names of the layers",
+        )
+    return layer, mode
 
 
 def _run(parser: argparse.ArgumentParser) -> None:

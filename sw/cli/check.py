@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stillframe.compiler import Plan
     from stillframe.run.check import Check
 
 DOES_NOT_FIT = 1
@@ -50,6 +51,7 @@ def check(options: argparse.Namespace) -> int:
             options.mode or "auto",
             options.threshold or 0,
             options.split or "",
+            dict(options.pin),
             clip,
             options.input_range,
             terminal,
@@ -61,6 +63,8 @@ def check(options: argparse.Namespace) -> int:
         console.print(_memories(found))
     if found.head or found.tail:
         console.print(_host(found))
+    if found.fit.plan and found.fit.plan.cycles:
+        console.print(_estimate(found.fit.plan), highlight=False, soft_wrap=True)
     if found.scales == "noise":
         console.print(NOISE, highlight=False, soft_wrap=True)
     for line in _verdict(found):
@@ -95,7 +99,8 @@ def _layers(found: Check) -> Table:
     from stillframe.run.check import state_bits
 
     config, word_bits = found.config, {use.name: use.word_bits for use in found.fit.uses}
-    numbers = ("MACs", "weights", "state", "in all")
+    cycles = found.fit.plan.cycles if found.fit.plan else ()
+    numbers = ("MACs", *(("cycles",) if cycles else ()), "weights", "state", "in all")
     table = _table(
         f"{found.model} on array {config.name} ({config.total_lanes} lanes), mode {found.mode}, in KiB",
         *("layer", "operators", "on", "mode", "output", *numbers),
@@ -103,7 +108,7 @@ def _layers(found: Check) -> Table:
     )
     for operator in found.head:
         table.add_row(escape(operator.layer), operator.op, "host")
-    for layer in found.fit.layers:
+    for number, layer in enumerate(found.fit.layers):
         table.add_row(
             escape(layer.name),
             layer.operators,
@@ -111,6 +116,7 @@ def _layers(found: Check) -> Table:
             layer.mode.name.lower(),
             " x ".join(map(str, layer.shape)),
             f"{layer.macs:,}" if layer.macs else "",
+            *((f"{cycles[number]:,.0f}",) if cycles else ()),
             _kib(8 * layer.weights),
             _kib(state_bits(layer, config)),
             _kib(sum(words * word_bits[name] for name, words in layer.memory.items())),
@@ -119,7 +125,8 @@ def _layers(found: Check) -> Table:
         table.add_row(escape(operator.layer), operator.op, "host")
     used = {use.name: use.used * use.word_bits for use in found.fit.uses}
     weights = 8 * sum(layer.weights for layer in found.fit.layers)
-    totals = (f"{found.macs:,}", _kib(weights), _kib(used["STATE"]), _kib(sum(used.values())))
+    frame = (f"{sum(cycles):,.0f}",) if cycles else ()
+    totals = (f"{found.macs:,}", *frame, _kib(weights), _kib(used["STATE"]), _kib(sum(used.values())))
     table.add_section()
     table.add_row("frame", "", "", "", "", *totals, style="bold")
     return table
@@ -152,6 +159,16 @@ def _host(found: Check) -> Table:
     for operator in (*found.head, *found.tail):
         table.add_row(escape(operator.layer), operator.op, escape(operator.why))
     return table
+
+
+def _estimate(plan: Plan) -> str:
+    from stillframe.compiler import ERROR
+
+    others = ", ".join(f"all {mode} {cycles:,.0f}" for mode, cycles in plan.alternatives.items())
+    return (
+        f"estimated, not counted, and within {ERROR:.0%} of the device's counters: "
+        f"{sum(plan.cycles):,.0f} cycles a frame like the clip's ({others})"
+    )
 
 
 def _verdict(found: Check) -> Iterator[str]:

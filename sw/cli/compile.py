@@ -25,10 +25,18 @@ def compile_program(options: argparse.Namespace) -> int:
     console = make_console()
     with Terminal(console) as terminal:
         model = load_model(options.model, clip, options.input_range, terminal, split=options.split or "")
-        program = build_program(model, clip, config, options.mode or "auto", options.threshold or 0, terminal)
+        program, plan = build_program(
+            model,
+            clip,
+            config,
+            options.mode or "auto",
+            options.threshold or 0,
+            terminal,
+            dict(options.pin),
+        )
     program.save(options.output)
     if options.save_tflite:
         write_bytes(options.save_tflite, model.graph.tflite)
-    console.print(summarise(program), markup=False, highlight=False, soft_wrap=True)
+    console.print(summarise(program, plan), markup=False, highlight=False, soft_wrap=True)
     console.print(f"program written to {options.output}", markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -1,6 +1,7 @@
 """The compiler: from a :class:`~stillframe.frontend.graph.Graph` to a program for an array."""
 
 from .compile import compile_graph, compile_with_plan
+from .estimate import ERROR
 from .fit import Fit, LayerFit, examine
 from .planner import Choice, Plan
 from .profile import Density, Profile, draw_profile, profile_graph
@@ -8,6 +9,7 @@ from .remedies import TooLargeError
 from .summary import summarise
 
 __all__ = [
+    "ERROR",
     "Choice",
     "Density",
     "Fit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stillframe.contract import ArrayConfig, Mode, Op, Program, StillframeError
+from stillframe.contract import ArrayConfig, Op, Program, StillframeError
 from stillframe.contract.layer import LAYER_FIELDS, pack_layer
 from stillframe.contract.program import LayerSpec, OutputSpec, TensorSpec
 from stillframe.frontend import Graph, thresholds_for
@@ -28,7 +28,7 @@ def compile_graph(
     mode: str = "auto",
     threshold: int = 0,
     profile: Profile | None = None,
-    pins: Mapping[str, Mode] = NO_PINS,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> Program:
     """Compile a graph for an array.
 
@@ -39,7 +39,7 @@ def compile_graph(
             ``direct``, ``dense`` for all tensors; the last two do their work in full every frame.
         threshold: Codes by which a value may differ from the last one sent, unsent: 0 to 255. 0 is exact.
         profile: Activity in calibration frames (:func:`~.profile.profile_graph`), for ``auto``.
-        pins: For ``auto``, modes that are not to be chosen, DELTA or DIRECT: by the name of a layer.
+        pins: For ``auto``, modes that are not to be chosen, ``delta`` or ``direct``: by the name of a layer.
 
     Raises:
         StillframeError: The network does not fit the array, or an argument is out of range. The message
@@ -55,7 +55,7 @@ def compile_with_plan(
     mode: str = "auto",
     threshold: int = 0,
     profile: Profile | None = None,
-    pins: Mapping[str, Mode] = NO_PINS,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> tuple[Program, Plan]:
     """As :func:`compile_graph`, with the plan of its modes."""
     check_mode(mode, pins)

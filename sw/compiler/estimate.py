@@ -16,6 +16,9 @@ from .profile import Activity, Marks, Profile, rows_with
 from .timing import closing, time_layer
 from .walk import walk
 
+ERROR = 0.05
+"""Most by which a frame's estimate differs from the device's count of the same frames (docs/planner.md)."""
+
 LOAD = FIELD_WORDS + 2
 """Cycles of the sequencer before a layer begins, or is found to rest."""
 

@@ -70,7 +70,7 @@ def examine(
     mode: str = "auto",
     threshold: int = 0,
     profile: Profile | None = None,
-    pins: Mapping[str, Mode] = NO_PINS,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> Fit:
     """See whether a graph fits an array.
 

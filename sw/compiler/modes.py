@@ -14,10 +14,10 @@ from .profile import Profile
 MODES = ("auto", "delta", "direct", "dense")
 """What ``mode`` may be: auto plans, the others put every tensor into that mode."""
 
-NO_PINS: Mapping[str, Mode] = {}
+NO_PINS: Mapping[str, str] = {}
 
 
-def check_mode(mode: str, pins: Mapping[str, Mode] = NO_PINS) -> None:
+def check_mode(mode: str, pins: Mapping[str, str] = NO_PINS) -> None:
     """See that ``mode`` is one of :data:`MODES`, and that pins go with it.
 
     Raises:
@@ -33,15 +33,13 @@ def check_mode(mode: str, pins: Mapping[str, Mode] = NO_PINS) -> None:
             "leave the mode out, or pin nothing",
         )
     for name, pinned in pins.items():
-        if pinned is Mode.DENSE:
+        if pinned not in ("delta", "direct"):
             raise StillframeError(
-                f"pin {name}=dense: expected delta or direct, got dense", "choose one of these"
+                f"pin {name}={pinned}: expected delta or direct, got {pinned!r}", "choose one of these"
             )
 
 
-def plan_for(
-    network: Network, mode: str, profile: Profile | None, pins: Mapping[str, Mode] = NO_PINS
-) -> Plan:
+def plan_for(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, str] = NO_PINS) -> Plan:
     """The plan under ``mode``, for ``auto`` by the profile and within the state memory.
 
     Raises:

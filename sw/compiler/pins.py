@@ -9,12 +9,12 @@ from stillframe.contract import Mode, Op, StillframeError
 from .network import Network
 
 
-def pinned_tensors(network: Network, pins: Mapping[str, Mode]) -> dict[int, Mode]:
+def pinned_tensors(network: Network, pins: Mapping[str, str]) -> dict[int, Mode]:
     """The modes of tensors that pins of the layers reading them mean.
 
     Args:
         network: The network.
-        pins: Modes, DELTA or DIRECT, by the name of a layer.
+        pins: Modes, ``delta`` or ``direct``, by the name of a layer.
 
     Raises:
         StillframeError: There is no such layer, it has no choice, or layers that read the same tensor are
@@ -30,15 +30,14 @@ def pinned_tensors(network: Network, pins: Mapping[str, Mode]) -> dict[int, Mode
             if name in layers:
                 got = f"a layer that has none ({network.step(layers[name]).operators})"
             raise StillframeError(
-                f"pin {name}={mode.name.lower()}: expected the name of a layer on the array that has a "
-                f"choice, got {got}",
+                f"pin {name}={mode}: expected the name of a layer on the array that has a choice, got {got}",
                 f"layers with a choice: {', '.join(with_choice)}" if with_choice else "leave the pin out",
             )
         source = network.source(layers[name])
-        if tensors.setdefault(source, mode) is not mode:
+        if tensors.setdefault(source, Mode[mode.upper()]) is not Mode[mode.upper()]:
             other = by_tensor[source]
             raise StillframeError(
-                f"pin {name}={mode.name.lower()}: expected the mode of layer {other}, which reads the same "
+                f"pin {name}={mode}: expected the mode of layer {other}, which reads the same "
                 f"values, got another than its {tensors[source].name.lower()}",
                 f"pin one of them only: {name} and {other} always share a mode",
             )

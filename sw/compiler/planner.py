@@ -109,7 +109,7 @@ class Plan:
             yield Choice(names, mode, why, cycles[Mode.DELTA], cycles[Mode.DIRECT], state)
 
 
-def make_plan(network: Network, profile: Profile | None, pins: Mapping[str, Mode]) -> Plan:
+def make_plan(network: Network, profile: Profile | None, pins: Mapping[str, str]) -> Plan:
     """Choose a mode for each device tensor.
 
     Without a profile delta is the rule, and direct where the state memory is short.
@@ -117,7 +117,7 @@ def make_plan(network: Network, profile: Profile | None, pins: Mapping[str, Mode
     Args:
         network: The network on its array.
         profile: Activity of its tensors.
-        pins: Modes, DELTA or DIRECT, by the name of a MAC layer.
+        pins: Modes, ``delta`` or ``direct``, by the name of a MAC layer.
 
     Raises:
         StillframeError: A pin names no layer that has a choice, or two of them contradict each other.

@@ -16,8 +16,9 @@ from stillframe.frontend.shapes import map_shape
 Marks = npt.NDArray[np.bool_]
 """Which elements: bool, (height, width, channels) or with the frames first."""
 
-FRAMES = 8
-"""Frames that a profile keeps, spread over those given: the estimate takes time for each."""
+FRAMES = 12
+"""Frames that a profile keeps: the estimate takes time for each. The first ones, since a video's frames may
+change in turns more and less, by how it was encoded."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def profile_graph(graph: Graph, codes: Int8, threshold: int = 0) -> Profile:
     Args:
         graph: The network.
         codes: Input codes, int8 (frames, height, width, channels), two frames or more; the first is a key
-            frame and does not count. Of the others :data:`FRAMES` at most are kept.
+            frame and does not count. Of the others the first :data:`FRAMES` are kept.
         threshold: As for the program to be compiled.
 
     Raises:
@@ -86,15 +87,14 @@ def profile_graph(graph: Graph, codes: Int8, threshold: int = 0) -> Profile:
         )
     from stillframe.golden import GoldenModel
 
+    codes = codes[: 1 + FRAMES]
     trace = GoldenModel(graph, thresholds=threshold).run(codes)
-    count = min(FRAMES, len(codes) - 1)
-    kept = 1 + np.arange(count) * (len(codes) - 1) // count
     tensors = {}
     for index, tensor in enumerate(graph.tensors):
         sent = trace.tensors[index].reshape(len(codes), *map_shape(tensor.shape))
         # What is sent differs from what was last sent, and nothing else does.
-        tensors[tensor.name] = Activity(sent[kept] != sent[kept - 1], sent[kept] != tensor.zero_point)
-    differ = (codes[kept] != codes[kept - 1]).reshape(count, *map_shape(graph.tensors[0].shape))
+        tensors[tensor.name] = Activity(sent[1:] != sent[:-1], sent[1:] != tensor.zero_point)
+    differ = (codes[1:] != codes[:-1]).reshape(-1, *map_shape(graph.tensors[0].shape))
     return Profile(tensors, np.logical_or.reduce(differ, axis=-1))
 
 

@@ -23,7 +23,7 @@ def too_large(
     mode: str,
     profile: Profile | None,
     placement: Placement,
-    pins: Mapping[str, Mode] = NO_PINS,
+    pins: Mapping[str, str] = NO_PINS,
 ) -> TooLargeError:
     """The message that memories are short, with what would help.
 
@@ -49,11 +49,11 @@ def too_large(
     return TooLargeError(message, "; or ".join(remedies))
 
 
-def _mode_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, Mode]) -> list[str]:
+def _mode_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, str]) -> list[str]:
     """Fewer pins, or mode auto, where that gives back enough state."""
     modes = plan_for(network, "auto", profile).modes
     if pins and not place(network, modes).shortages:
-        names = [name for name, pinned in pins.items() if pinned is Mode.DELTA]
+        names = [name for name, pinned in pins.items() if pinned == "delta"]
         return [f"pin fewer layers to delta than {', '.join(names)}"]
     if mode == "delta" and not place(network, modes).shortages:
         direct = [
@@ -65,7 +65,7 @@ def _mode_remedy(network: Network, mode: str, profile: Profile | None, pins: Map
     return []
 
 
-def _part_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, Mode]) -> list[str]:
+def _part_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, str]) -> list[str]:
     """The smallest larger part that is large enough; the one that can only be simulated if no real one is."""
     config = network.config
     if config.part == VIRTUAL:

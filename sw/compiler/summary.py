@@ -9,6 +9,7 @@ from stillframe.contract.array import MASK_BITS
 from stillframe.contract.program import LayerSpec, OutputSpec, TensorSpec
 
 from .memory import MemoryUse, memory_sizes
+from .planner import Plan
 
 Row = Sequence[str]
 
@@ -37,8 +38,13 @@ def memory_use(program: Program) -> list[MemoryUse]:
     return [MemoryUse(name, ends[name], words, bits) for name, (words, bits) in sizes.items()]
 
 
-def summarise(program: Program) -> str:
-    """A program as plain text: tables of its layers, the memories, its outputs, what the host computes."""
+def summarise(program: Program, plan: Plan | None = None) -> str:
+    """A program as plain text: tables of its layers, the memories, its outputs, what the host computes.
+
+    Args:
+        program: The program.
+        plan: What its modes were chosen by, if it is known: told with its estimates.
+    """
     config, tensors = program.config, program.tensors
     total = sum(layer.macs_dense for layer in program.layers)
     return "\n".join(
@@ -59,9 +65,36 @@ def summarise(program: Program) -> str:
             ),
             "",
             *_table(["output", "from", "shape", "host"], _output_rows(program), right=set()),
+            *(plan_table(plan) if plan is not None else ()),
             *host_table(program),
         ]
     )
+
+
+def plan_table(plan: Plan) -> list[str]:
+    """Lines that say what was chosen and what each choice costs: an empty one, a table and its sum; none if
+    nothing is known of the frames."""
+    if not plan.choices:
+        return []
+    rows = [
+        [
+            ", ".join(choice.layers),
+            choice.mode.name.lower(),
+            choice.why,
+            f"{choice.delta:,.0f}",
+            f"{choice.direct:,.0f}",
+            f"{choice.saved:,.0f}",
+            f"{choice.state:,}",
+        ]
+        for choice in plan.choices
+    ]
+    head = ["choice for", "mode", "why", "frame if delta", "frame if direct", "saved", "state words of delta"]
+    others = ", ".join(f"all {mode} {cycles:,.0f}" for mode, cycles in plan.alternatives.items())
+    return [
+        "",
+        *_table(head, rows, right={3, 4, 5, 6}),
+        f"estimated {sum(plan.cycles):,.0f} cycles a frame ({others})",
+    ]
 
 
 def host_table(program: Program) -> list[str]:

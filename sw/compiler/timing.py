@@ -53,7 +53,8 @@ def time_layer(network: Network, layer: int, everything: bool, work: Walk, flags
     kernel_rows = 2 if len(step.inputs) == 2 else step.window[0]
     given = np.ones_like(work.live) if everything else work.live
     every = everything or step.op is Op.CONCAT
-    offered, walked = step.padding[0][0] + kernel_rows + 4, 0.0
+    offered: float = step.padding[0][0] + kernel_rows + 4
+    walked: float = 0
     row_before, word_before = -1, -1  # of the last pass given
     for row in range(target.height):
         passes = np.arange(len(first)) if every else np.flatnonzero(work.events[row])

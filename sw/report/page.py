@@ -82,6 +82,7 @@ def view(job: Job) -> dict[str, Any]:
         "baseline_frames": FRAMES,
         "layers": layers,
         "on_the_host": [a for a in job.program.assignments if a.host],
+        "plan": job.plan if job.plan is not None and job.plan.choices else None,
         "most_cycles": max((m.cycles for m in known), default=0) or 1,
         "most_macs": max((m.macs_dense for m in known), default=0) or 1,
         "charts": _charts(job),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillframe.compiler import Fit, LayerFit, examine
+from stillframe.compiler import ERROR, Fit, LayerFit, examine
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.array import ACC_BITS
 from stillframe.contract.host import Assignment
@@ -72,7 +73,20 @@ class Check:
                 }
                 for use in self.fit.uses
             ],
+            "cycles": self._cycles(),
             "problems": [{"message": p.message, "hint": p.hint} for p in self.fit.problems],
+        }
+
+    def _cycles(self) -> dict[str, Any] | None:
+        """Estimates of a frame and of the array's layers; None without a clip."""
+        plan = self.fit.plan
+        if plan is None or not plan.cycles:
+            return None
+        return {
+            "estimated": sum(plan.cycles),
+            "error": ERROR,
+            "layers": list(plan.cycles),
+            "in_mode": plan.alternatives,
         }
 
     def _on_array(self, layer: LayerFit) -> dict[str, Any]:
@@ -110,6 +124,7 @@ def check_model(
     mode: str,
     threshold: int,
     split: str,
+    pins: Mapping[str, str],
     clip: Clip | None,
     value_range: ValueRange | None,
     progress: Progress,
@@ -120,8 +135,8 @@ def check_model(
         spec: As for :func:`~.models.load_model`. A model in floating point is converted with noise if there
             is no clip: shapes, multiplications and memory are those of the real one.
         array: ``BxL`` or ``BxL@PART``; None for 1x16, or a program file's own.
-        mode, threshold, split: As for compiling.
-        clip: Frames to calibrate with, and to plan ``auto`` by.
+        mode, threshold, split, pins: As for compiling.
+        clip: Frames to calibrate with, to plan ``auto`` by, and to estimate cycles with.
         value_range: What pixels 0 and 255 stand for; inferred if None.
         progress: Told what is done.
 
@@ -141,8 +156,8 @@ def check_model(
         config = model.program.config
     graph = model.graph
     progress.stage(f"fitting {graph.name} into {config.name}")
-    profile = profile_of(model, clip, mode, threshold, progress)
-    fit = examine(graph, config, mode, threshold, profile)
+    profile = profile_of(model, clip, "auto" if clip else mode, threshold, progress)
+    fit = examine(graph, config, mode, threshold, profile, pins)
     first = next(i for i, assignment in enumerate(graph.assignments) if not assignment.host)
     on_host = [(i, assignment) for i, assignment in enumerate(graph.assignments) if assignment.host]
     return Check(

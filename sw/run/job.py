@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillframe.compiler import Profile, TooLargeError, compile_graph, profile_graph
-from stillframe.contract import ArrayConfig, Program, StillframeError
+from stillframe.compiler import Plan, Profile, TooLargeError, compile_with_plan, profile_graph
+from stillframe.contract import ArrayConfig, Mode, Program, StillframeError
 from stillframe.contract.array import VIRTUAL
 from stillframe.driver import Device, Session, check_name, open_device
 from stillframe.video import Clip, ValueRange, open_clip
@@ -50,6 +50,7 @@ class Options:
     device: str = "sim"
     input_range: ValueRange | None = None
     split: str | None = None
+    pins: Mapping[str, str] = field(default_factory=dict)
     verify: bool = True
     baselines: bool = True
     json: Path | None = None
@@ -68,6 +69,7 @@ class Job:
 
     Attributes:
         clip, model, program, mode, threshold: What is run, once :meth:`prepare` is through.
+        plan: How the modes were chosen; None where a program file was given.
         statistics: What was counted so far.
         codes, outputs: What the session took and gave of every frame so far.
         difference: The first mismatch.
@@ -82,6 +84,7 @@ class Job:
     difference: Difference | None = None
     baselines: dict[str, Statistics] = field(default_factory=dict)
     pictures: Pictures | None = None
+    plan: Plan | None = None
     clip: Clip = field(init=False)
     model: Model = field(init=False)
     program: Program = field(init=False)
@@ -124,14 +127,16 @@ class Job:
         if self.model.program:
             self._take_program(self.model.program)
         else:
-            self.program = self._compile(config)
+            self.program, self.plan = self._compile(config)
+            if self.plan.cycles:
+                self.progress.say(planned(self.plan))
         if options.report:
             self.pictures = Pictures(self.model.input_shape)
 
-    def _compile(self, config: ArrayConfig) -> Program:
+    def _compile(self, config: ArrayConfig) -> tuple[Program, Plan]:
         """The program; unless an array was asked for, a model too large for it is simulated all the same."""
         try:
-            return build_program(self.model, self.clip, config, self.mode, self.threshold, self.progress)
+            return self._build(config)
         except TooLargeError as error:
             if self.options.array or self.options.device != "sim":
                 raise
@@ -141,7 +146,12 @@ class Job:
                 f"so it runs on {larger.name}, with memories larger than any part's: simulated only "
                 "(--array names a part to hold it to; stillframe check says what it takes)"
             )
-            return build_program(self.model, self.clip, larger, self.mode, self.threshold, self.progress)
+            return self._build(larger)
+
+    def _build(self, config: ArrayConfig) -> tuple[Program, Plan]:
+        return build_program(
+            self.model, self.clip, config, self.mode, self.threshold, self.progress, self.options.pins
+        )
 
     def _take_program(self, program: Program) -> None:
         given = {
@@ -149,6 +159,7 @@ class Job:
             "--mode": self.options.mode,
             "--threshold": self.options.threshold,
             "--split": self.options.split,
+            "--pin": self.options.pins or None,
         }
         unwanted = [option for option, value in given.items() if value is not None]
         if unwanted:
@@ -255,16 +266,33 @@ class Job:
 
 
 def build_program(
-    model: Model, clip: Clip | None, config: ArrayConfig, mode: str, threshold: int, progress: Progress
-) -> Program:
-    """Compile a model; for ``auto`` the first frames of the clip tell what changes.
+    model: Model,
+    clip: Clip | None,
+    config: ArrayConfig,
+    mode: str,
+    threshold: int,
+    progress: Progress,
+    pins: Mapping[str, str],
+) -> tuple[Program, Plan]:
+    """Compile a model, with its plan; for ``auto`` the first frames of the clip tell what changes.
 
     Raises:
         StillframeError: The model does not fit the array.
     """
     progress.stage(f"compiling {model.graph.name} for {config.name}")
     profile = profile_of(model, clip, mode, threshold, progress)
-    return compile_graph(model.graph, config, mode=mode, threshold=threshold, profile=profile)
+    return compile_with_plan(model.graph, config, mode=mode, threshold=threshold, profile=profile, pins=pins)
+
+
+def planned(plan: Plan) -> str:
+    """A line about what was chosen, and its estimate."""
+    direct = [name for choice in plan.choices if choice.mode is Mode.DIRECT for name in choice.layers]
+    others = plan.alternatives
+    return (
+        f"planned: {', '.join(direct) + ' direct, the others delta' if direct else 'all layers delta'}; "
+        f"estimated {sum(plan.cycles):,.0f} cycles a frame (all delta {others['delta']:,.0f}, "
+        f"all direct {others['direct']:,.0f}, dense {others['dense']:,.0f})"
+    )
 
 
 def profile_of(

@@ -63,6 +63,11 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
             "  -> see stillframe run --help\n",
         ),
         (
+            "run pnet carphone --pin conv1",
+            "--pin: expected LAYER=delta or LAYER=direct, got 'conv1'\n"
+            "  -> stillframe check shows the names of the layers\n",
+        ),
+        (
             "run pnet carphone --input-range 1,-1",
             "--input-range: expected LO,HI with LO below HI, got '1,-1'\n"
             "  -> for example --input-range 0,1 or --input-range=-1,1\n",

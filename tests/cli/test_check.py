@@ -11,11 +11,12 @@ import pytest
 from tflite_writer import ModelWriter
 
 from stillframe.cli.main import execute
-from stillframe.compiler import compile_graph, summary
+from stillframe.compiler import compile_graph, compile_with_plan, profile_graph, summary
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import ACC_BITS
 from stillframe.frontend import read_tflite
 from stillframe.frontend.quiet import load_tensorflow, quiet
+from stillframe.video import ValueRange, code_table, fit, open_clip
 
 LAST = 1 / 256
 
@@ -59,10 +60,11 @@ def test_what_fits(small_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "small on array 1x8@25F (8 lanes), mode auto, in KiB" in printed.out
     found = json.loads(path.read_text())
     assert list(found) == [
-        "schema", "model", "array", "mode", "scales", "fits", "layers", "memories", "problems",
+        "schema", "model", "array", "mode", "scales", "fits", "layers", "memories", "cycles", "problems",
     ]  # fmt: skip
     assert (found["schema"], found["model"], found["array"]) == ("stillframe.check/1", "small", "1x8@25F")
     assert (found["mode"], found["scales"], found["fits"], found["problems"]) == ("auto", "model", True, [])
+    assert found["cycles"] is None, "nothing is known of the frames"
     layers = found["layers"]
     assert [layer["op"] for layer in layers] == ["INPUT", "CONV_2D", "CONV_2D"]
     assert {layer["runs_on"] for layer in layers} == {"array"}
@@ -87,6 +89,50 @@ def test_what_fits(small_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert printed.out.splitlines()[-1] == (
         f"it fits: small on 1x8@25F; the fullest memory is {fullest['name']}, "
         f"{fullest['used'] / fullest['available']:.0%} of it used"
+    )
+
+
+def test_cycles_are_estimated_with_a_clip(
+    small_tflite: Path, small_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "check.json"
+    assert check(small_tflite, "--calibrate", small_clip, "--json", path) == 0
+    graph = read_tflite(small_tflite.read_bytes(), "small", "small")
+    clip, tensor = open_clip(str(small_clip)), graph.tensors[0]
+    table = code_table(ValueRange(0, 1), tensor.scale, tensor.zero_point)
+    codes = np.stack([table[fit(frame, *tensor.shape)] for frame in clip])
+    _, plan = compile_with_plan(graph, ArrayConfig.parse("1x16"), profile=profile_graph(graph, codes))
+    found = json.loads(path.read_text())["cycles"]
+    assert found == {
+        "estimated": sum(plan.cycles),
+        "error": 0.05,
+        "layers": list(plan.cycles),
+        "in_mode": plan.alternatives,
+    }
+    printed = capsys.readouterr().out
+    others = ", ".join(f"all {mode} {cycles:,.0f}" for mode, cycles in plan.alternatives.items())
+    assert (
+        f"estimated, not counted, and within 5% of the device's counters: {sum(plan.cycles):,.0f} cycles a "
+        f"frame like the clip's ({others})\n"
+    ) in printed
+    assert [f"{cycles:,.0f}" in printed for cycles in plan.cycles] == [True] * 3
+
+
+def test_pinned_layer_is_direct(
+    small_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = read_tflite(small_tflite.read_bytes(), "small", "small")
+    names, path = [node.name for node in graph.nodes], tmp_path / "check.json"
+    assert check(small_tflite, "--pin", f"{names[0]}=direct", "--json", path) == 0
+    assert [layer["mode"] for layer in json.loads(path.read_text())["layers"]] == [
+        "direct",
+        "direct",
+        "delta",
+    ]
+    assert check(small_tflite, "--pin", "third=direct") == 2
+    assert capsys.readouterr().err == (
+        "stillframe: pin third=direct: expected the name of a layer on the array that has a choice, "
+        f"got none\n  -> layers with a choice: {', '.join(names)}\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,40 @@ def test_program_file_brings_array_mode_and_threshold(
     assert run(program, small_clip, "--array", "1x8", "--mode", "auto") == 2
     assert capsys.readouterr().err == (
         f"stillframe: program {program}: expected no --array or --mode, since a program is compiled for an "
+        "array, a mode, a threshold and a border, got one\n"
+        "  -> leave it out, or name the model instead of the program\n"
+    )
+
+
+def test_pinned_layers(
+    fake_device, small_tflite: Path, small_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    graph = read_tflite(small_tflite.read_bytes(), "small", "small")
+    first, second = (node.name for node in graph.nodes)
+    result = tmp_path / "r.json"
+    assert run(small_tflite, small_clip, "--pin", f"{second}=direct", "--json", result) == 0
+    modes = [layer["mode"] for layer in json.loads(result.read_text())["layers"]]
+    assert modes == ["delta", "delta", "direct"]
+    printed = capsys.readouterr().out
+    assert re.search(
+        rf"  planned: {re.escape(second)} direct, the others delta; estimated [\d,]+ cycles a frame "
+        r"\(all delta [\d,]+, all direct [\d,]+, dense [\d,]+\)\n",
+        printed,
+    )
+    assert run(small_tflite, small_clip, "--pin", f"{first}=delta", "--mode", "direct") == 2
+    assert capsys.readouterr().err == (
+        f"stillframe: mode: expected auto, since layers are pinned ({first}), got 'direct'\n"
+        "  -> leave the mode out, or pin nothing\n"
+    )
+    program = tmp_path / "small.stillframe"
+    pin = f"--pin {first}=direct"
+    compiled = execute(f"compile {small_tflite} --calibrate {small_clip} -o {program} {pin}".split())
+    assert compiled == 0
+    printed = capsys.readouterr().out
+    assert re.search(rf"^{re.escape(first)} +direct +pinned  ", printed, re.M)
+    assert run(program, small_clip, "--pin", f"{first}=delta") == 2
+    assert capsys.readouterr().err == (
+        f"stillframe: program {program}: expected no --pin, since a program is compiled for an "
         "array, a mode, a threshold and a border, got one\n"
         "  -> leave it out, or name the model instead of the program\n"
     )

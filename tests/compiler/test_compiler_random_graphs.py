@@ -67,7 +67,7 @@ def test_mixed_modes_compute_the_graph(graph: Graph, direct: set[int], threshold
 def test_delta_in_direct_out() -> None:
     """A layer fed with changes whose output is direct: outputs that it need not touch are events too."""
     graph = chain((6, 6, 2), Layer(Conv, (1, 1), 5, shift=-1), Layer(Conv, (1, 1), 3, shift=-1))
-    pins = {"conv1": Mode.DELTA, "conv2": Mode.DIRECT}
+    pins = {"conv1": "delta", "conv2": "direct"}
     program = compile_graph(graph, ArrayConfig.parse("1x4@85F"), pins=pins)
     assert [tensor.mode for tensor in program.tensors] == [Mode.DELTA, Mode.DIRECT, Mode.DELTA]
     check(graph, program, 0, 0)

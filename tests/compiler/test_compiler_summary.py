@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from small_graphs import AROUND, Layer, chain
 
-from stillframe.compiler import compile_graph, summarise
+from stillframe.compiler import Density, compile_graph, compile_with_plan, draw_profile, summarise
 from stillframe.contract import ArrayConfig
 from stillframe.frontend import Conv, MaxPool, PRelu
 from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Mean, Pad, Resize
@@ -43,6 +43,24 @@ def test_whole_text() -> None:
     )
     program = compile_graph(graph, ArrayConfig.parse("1x16@85F"), threshold=2)
     assert summarise(program) == EXPECTED.rstrip()
+
+
+PLAN = """
+choice for  mode    why           frame if delta  frame if direct  saved  state words of delta
+conv1       delta   fewer cycles           1,126            7,936  6,810                   240
+conv3       direct  fewer cycles           1,511            1,126    384                    32
+estimated 1,126 cycles a frame (all delta 1,511, all direct 7,936, all dense 8,388)"""
+
+
+def test_plan_with_its_estimates() -> None:
+    graph = chain(
+        (12, 12, 4), Layer(Conv, (3, 3), 8), Layer(MaxPool, (2, 2), strides=(2, 2)), Layer(Conv, (2, 2), 4)
+    )
+    profile = draw_profile(graph, {"input": Density(0.01, 1.0), "tensor2": Density(0.9, 0.1)})
+    program, plan = compile_with_plan(graph, ArrayConfig.parse("1x4"), profile=profile)
+    assert summarise(program, plan).endswith(PLAN)
+    unknown, plan = compile_with_plan(graph, ArrayConfig.parse("1x4"))
+    assert summarise(unknown, plan) == summarise(unknown)
 
 
 EVERY_KIND = """\

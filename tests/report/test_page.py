@@ -88,6 +88,21 @@ def test_page_holds_the_run(finished: Job, tmp_path: Path) -> None:
     assert image.shape == (24, 32, 3)
 
 
+def test_plan_is_told_with_what_it_costs(
+    fake_device, small_tflite: Path, small_clip: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    job = Job(Options(str(small_tflite), str(small_clip), report=tmp_path / "report"))
+    job.run()
+    text = (tmp_path / "report" / "index.html").read_text()
+    Page(text)
+    assert job.plan is not None
+    assert len(job.plan.choices) == 2
+    for choice in job.plan.choices:
+        assert f'<td>{choice.why}</td><td class="n">{choice.delta:,.0f}</td>' in text
+        assert f'<td class="n">{choice.direct:,.0f}</td><td class="n">{choice.saved:,.0f}</td>' in text
+    assert f"{sum(job.plan.cycles):,.0f} cycles a frame as planned, all delta" in text
+
+
 def test_mismatch_is_shown(fake_device, small_tflite: Path, small_clip: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     fake_device.flip = {(2, 2): (3, 5, 1)}
     job = Job(Options(str(small_tflite), str(small_clip), mode="delta", report=tmp_path))
