@@ -12,11 +12,13 @@ from agreement import assert_agrees, device_codes, golden_results
 from conversion import convert, frames_of
 from description import Description
 
-from stillframe.compiler import compile_graph
+from stillframe.compiler import compile_graph, profile_graph
 from stillframe.contract import ArrayConfig, Program, StillframeError
 from stillframe.contract.host import Assignment
 from stillframe.driver import Device, Session
 from stillframe.frontend import Graph, read_tflite
+from stillframe.frontend.graph import LINEAR
+from stillframe.frontend.padding import window_input
 from stillframe.golden import GoldenModel, ReferenceModel
 
 Open = Callable[[str], Device]
@@ -78,10 +80,10 @@ def try_file(data: bytes, seed: int, device: Open | None) -> list[str]:
     try:
         graph = read_tflite(data, "random", "random.tflite")
         reference = ReferenceModel(graph, tensors=True)
-        programs = [(s, _program(graph, s)) for s in situations(seed) if device]
+        frames = frames_of(graph.frame.shape, graph.frame.dtype, seed)
+        programs = [(s, _program(graph, s, frames, seed)) for s in situations(seed) if device]
     except StillframeError as error:
         raise Refusal(str(error)) from error
-    frames = frames_of(graph.frame.shape, graph.frame.dtype, seed)
     _assert_golden_is_tflite(graph, frames, reference)
     for situation, program in programs:
         session = Session(device(situation.array), program)
@@ -95,10 +97,33 @@ def try_file(data: bytes, seed: int, device: Open | None) -> list[str]:
     return [f"{each.op}: {each.why}" for each in graph.assignments if _is_reason(each)]
 
 
-def _program(graph: Graph, situation: Situation) -> Program:
+def _program(graph: Graph, situation: Situation, frames: Values, seed: int) -> Program:
+    """Mode auto by the frames' profile, with about half of the layers pinned."""
+    profile, pins = None, {}
+    if situation.mode == "auto":
+        profile = profile_graph(graph, device_codes(graph, frames), situation.threshold)
+        pins = _pins(graph, np.random.default_rng([seed, 2]))
     return compile_graph(
-        graph, ArrayConfig.parse(situation.array), mode=situation.mode, threshold=situation.threshold
+        graph,
+        ArrayConfig.parse(situation.array),
+        mode=situation.mode,
+        threshold=situation.threshold,
+        profile=profile,
+        pins=pins,
     )
+
+
+def _pins(graph: Graph, rng: np.random.Generator) -> dict[str, str]:
+    """Modes by layer: layers that read the same tensor share one."""
+    by_tensor: dict[int, str | None] = {}
+    pins = {}
+    for node in graph.nodes:
+        if isinstance(node, LINEAR):
+            tensor, _ = window_input(graph, node)
+            mode = by_tensor.setdefault(tensor, (None, None, "delta", "direct")[rng.integers(4)])
+            if mode:
+                pins[node.name] = mode
+    return pins
 
 
 def _assert_golden_is_tflite(graph: Graph, frames: Values, reference: ReferenceModel) -> None:
