@@ -13,7 +13,7 @@ from .flatbuffer import RawOperator
 from .graph import LINEAR, Conv, DepthwiseConv
 from .operation import Operation
 from .operators import HANDLERS
-from .operators.host import check_runs
+from .operators.aborts import check_runs
 from .shapes import map_shape
 
 

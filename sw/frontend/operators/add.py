@@ -80,12 +80,6 @@ def _sum_multipliers(operation: Operation, first: float, second: float) -> tuple
     scale_out, _ = operation.quantisation(operation.output)
     common = 2 * max(first, second)
     result = common / (2**ADD_LEFT_SHIFT * scale_out)
-    if result >= 1:
-        raise operation.error(
-            f"an output scale above 2**-{ADD_LEFT_SHIFT - 1} of the operands'",
-            f"{scale_out} for operands of {first} and {second}",
-            "calibrate on frames that exercise the layer: its output scale is far too fine",
-        )
     return (
         quantise_multiplier(first / common),
         quantise_multiplier(second / common),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tflite
 
 from ..graph import Relu
-from ..operation import CONVERT_AGAIN, INT8_HINT, Operation
+from ..operation import INT8_HINT, Operation
 from ..quantise import INT8_MAX, INT8_MIN, quantise_multiplier
 from .common import requantisation
 from .registry import handler
@@ -91,18 +91,3 @@ def softmax(operation: Operation) -> None:
             "convert the model again with TensorFlow's converter",
         )
     operation.add_host({"op": "SOFTMAX", "beta": beta, "scale": scale})
-
-
-def check_runs(operation: Operation) -> None:
-    """Refuse what TensorFlow Lite aborts the whole process over, wherever the operator would run.
-
-    Raises:
-        StillframeError: It is a softmax whose kernel cannot be prepared: it multiplies differences of codes
-            by beta x scale, with 26 bits of fraction, as an int32 above one.
-    """
-    if operation.raw.op != "SOFTMAX" or operation.tensor(0).dtype != "INT8":
-        return
-    (beta,) = operation.raw.options(tflite.SoftmaxOptions, "Beta")
-    scale, _ = operation.quantisation(operation.tensor(0))
-    if not beta > 0 or not beta * scale * 2**26 > 1:
-        raise operation.error("beta x scale above 2**-26", f"{beta} x {scale}", CONVERT_AGAIN)
