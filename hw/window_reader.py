@@ -78,7 +78,11 @@ class WindowReader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer = self._config, self.layer
-        concatenating = layer.op == Op.CONCAT
+        joins = layer.op == Op.CONCAT
+        layer_step = Mux(joins, 1, layer.in_words)
+        # Of the layer, taken with each tag: registers, since much hangs on them.
+        concatenating = Signal(reset_less=True)
+        step = Signal(12, reset_less=True)  # words from one read to the next in a row
 
         active = Signal()
         tag = Signal(TAG, reset_less=True)
@@ -87,15 +91,12 @@ class WindowReader(wiring.Component):
         row_address = Signal(ADDRESS_BITS, reset_less=True)  # of the row's first pixel, this word
         column = Signal(ADDRESS_BITS, reset_less=True)
         next_column = Signal(ADDRESS_BITS, reset_less=True)
-        step = Signal(12)  # words from one read to the next in a row
-        width = Signal(ADDRESS_BITS)  # words of the row
+        width = Signal(ADDRESS_BITS, reset_less=True)  # words of the row
         rows = Signal(7)
         first = Signal(reset_less=True)
         hollow, row_end, window_end, pixel_end = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             hollow.eq(tag.rows == 0),
-            step.eq(Mux(concatenating, 1, layer.in_words)),
-            width.eq(Mux(concatenating, Mux(row[0], layer.second_words, layer.in_words), tag.span)),
             rows.eq(Mux(concatenating, 2, tag.rows)),
             row_end.eq(next_column >= width),
             window_end.eq(hollow | (row_end & (row == rows - 1))),
@@ -128,6 +129,8 @@ class WindowReader(wiring.Component):
                     row.eq(row + 1),
                     row_address.eq(Mux(concatenating, tag.span, row_address + layer.code_step)),
                 ]
+                with m.If(concatenating):
+                    m.d.sync += width.eq(layer.second_words)
             with m.If(window_end):
                 m.d.sync += [
                     first.eq(1),
@@ -143,10 +146,13 @@ class WindowReader(wiring.Component):
             m.d.sync += [
                 active.eq(1),
                 tag.eq(self.tags.p),
+                concatenating.eq(joins),
+                step.eq(layer_step),
+                width.eq(Mux(joins, layer.in_words, self.tags.p.span)),
                 word.eq(0),
                 row.eq(0),
                 column.eq(0),
-                next_column.eq(step),
+                next_column.eq(layer_step),
                 first.eq(1),
                 row_address.eq(self.tags.p.source),
             ]
