@@ -166,8 +166,9 @@ def _estimate(plan: Plan) -> str:
 
     others = ", ".join(f"all {mode} {cycles:,.0f}" for mode, cycles in plan.alternatives.items())
     return (
-        f"estimated, not counted, and within {ERROR:.0%} of the device's counters: "
-        f"{sum(plan.cycles):,.0f} cycles a frame like the clip's ({others})"
+        f"estimated, not counted: {sum(plan.cycles):,.0f} cycles a frame ({others}), over the clip's first "
+        f"{plan.frames} frames behind the key frame; "
+        f"the device's counters differ by at most {ERROR:.0%} on these"
     )
 
 

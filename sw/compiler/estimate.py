@@ -43,6 +43,11 @@ class Estimator:
         self._activity = _activities(network, profile)
         self._known: dict[tuple[object, ...], float] = {}
 
+    @property
+    def frames(self) -> int:
+        """Frames of the profile."""
+        return len(self._arriving)
+
     def frame(self, modes: Modes, rests: bool = True) -> float:
         """Cycles of a whole frame."""
         return sum(self.layer(layer, modes, rests) for layer in range(len(modes)))
@@ -59,8 +64,7 @@ class Estimator:
         everything = network.evaluates_all(layer, modes)
         key = (layer, modes[layer], *(modes[source] for source in network.sources(layer)), everything, rests)
         if key not in self._known:
-            frames = range(len(self._arriving))
-            cycles = [self._layer(layer, modes, everything, rests, frame) for frame in frames]
+            cycles = [self._layer(layer, modes, everything, rests, frame) for frame in range(self.frames)]
             self._known[key] = sum(cycles) / len(cycles)
         return self._known[key]
 

@@ -73,6 +73,11 @@ class Plan:
         layers = range(len(self.modes))
         return tuple(self.estimator.layer(layer, self.modes, self.rests) for layer in layers)
 
+    @property
+    def frames(self) -> int:
+        """Frames that estimates are means over."""
+        return self.estimator.frames if self.estimator is not None else 0
+
     @cached_property
     def alternatives(self) -> dict[str, float]:
         """Estimated cycles of a frame with all tensors in one mode, by the mode's name; may be empty."""

@@ -16,7 +16,7 @@ from stillframe.frontend.shapes import map_shape
 Marks = npt.NDArray[np.bool_]
 """Which elements: bool, (height, width, channels) or with the frames first."""
 
-FRAMES = 12
+FRAMES = 15
 """Frames that a profile keeps: the estimate takes time for each. The first ones, since a video's frames may
 change in turns more and less, by how it was encoded."""
 
