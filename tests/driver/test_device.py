@@ -44,7 +44,8 @@ def test_other_array_is_named():
         device.check(ArrayConfig.parse("1x8@25F"))
     assert str(error.value) == (
         "device: expected the array 1x8@25F that the program is compiled for with lanes 8, "
-        "weights_words 1024; got an array of 1x4 with lanes 4, weights_words 2048\n"
+        "drain 2, codes_words 12288, events_words 4096, state_words 7168, weights_words 1024; "
+        "got an array of 1x4 with lanes 4, drain 4, codes_words 6144, events_words 2048, state_words 2560, weights_words 2048\n"
         "  -> compile the model for the device's array (--array), or load the array's bitstream"
     )
 
@@ -59,7 +60,7 @@ def test_other_array_is_named():
         ),
         (
             1,
-            "device: expected protocol version 1, got 9\n"
+            "device: expected protocol version 2, got 9\n"
             "  -> load a bitstream made with this version of Stillframe",
         ),
     ],

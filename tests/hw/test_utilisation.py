@@ -31,6 +31,7 @@ from stillframe.hw.mac_array import MacArray, MacBank
 from stillframe.hw.mask_fetch import MaskFetch
 from stillframe.hw.mask_writer import MaskWriter
 from stillframe.hw.max_pool import MaxPool
+from stillframe.hw.multiplier import Multiplier
 from stillframe.hw.patch_walker import PatchWalker
 from stillframe.hw.payloads import TAG
 from stillframe.hw.queue import Queue
@@ -81,12 +82,13 @@ BUDGETS = {
     Drain: Budget(lambda: Drain(CONFIG), 530),
     EventFinder: Budget(lambda: EventFinder(CONFIG), 4150, EVENTS + MASKS + FLAGS),
     EventScanner: Budget(lambda: EventScanner(CONFIG), 720, EVENTS),
-    Link: Budget(lambda: Link(CONFIG), 1400, PACKET),
+    Link: Budget(lambda: Link(CONFIG), 1500, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 1260, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 1230, WEIGHTS, CONFIG.total_lanes),
     MaskFetch: Budget(lambda: MaskFetch(CONFIG), 240, MASKS),
     MaskWriter: Budget(lambda: MaskWriter(CONFIG), 700),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
+    Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
     PatchWalker: Budget(lambda: PatchWalker(CONFIG), 2630),
     Queue: Budget(lambda: Queue(TAG, 8), 180),
     RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
