@@ -45,7 +45,8 @@ def test_other_array_is_named():
     assert str(error.value) == (
         "device: expected the array 1x8@25F that the program is compiled for with lanes 8, "
         "drain 2, codes_words 12288, events_words 4096, state_words 7168, weights_words 1024; "
-        "got an array of 1x4 with lanes 4, drain 4, codes_words 6144, events_words 2048, state_words 2560, weights_words 2048\n"
+        "got an array of 1x4 with lanes 4, drain 4, codes_words 6144, events_words 2048, state_words 2560, "
+        "weights_words 2048\n"
         "  -> compile the model for the device's array (--array), or load the array's bitstream"
     )
 
