@@ -17,12 +17,6 @@ from .convolutions import convolution, frames
 SCHEMA = "stillframe.bench.density/1"
 """Version of the object that is written."""
 
-CHANNELS = (16, 32, 64)
-DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
-SIZE = 16
-FRAMES = 4
-"""What is swept unless it is said otherwise; ``FRAMES`` are those counted, without the key frame."""
-
 
 @dataclass(frozen=True)
 class Point:

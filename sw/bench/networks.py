@@ -13,12 +13,10 @@ from stillframe.run.progress import Progress
 from stillframe.video import open_clip
 
 from .comparison import Comparison, compare
+from .defaults import FRAMES, START
 
 SCHEMA = "stillframe.bench.networks/1"
 """Version of the object that is written."""
-
-FRAMES = 30
-"""Frames of each clip unless it is said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Plan:
     models: Sequence[str]
     clips: Sequence[str]
     arrays: Sequence[ArrayConfig]
-    start: int = 0
+    start: int = START
     frames: int = FRAMES
     threshold: int = 0
 

@@ -20,10 +20,6 @@ from stillframe.video import open_clip
 SCHEMA = "stillframe.bench.simulation/1"
 """Version of the object that is written."""
 
-FRAMES = 5
-REPEATS = 5
-"""Frames, and how often they are run, unless it is said otherwise."""
-
 
 @dataclass(frozen=True)
 class Speed:

@@ -8,6 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stillframe.bench.defaults import (
+    CHANNELS,
+    COUNTED,
+    DENSITIES,
+    FRAMES,
+    REPEATS,
+    SIZE,
+    SPEED_FRAMES,
+    START,
+)
 from stillframe.contract import ArrayConfig, StillframeError
 
 from .numbers import number
@@ -17,11 +27,6 @@ DEFAULT_ARRAYS = {"density": "1x16@virtual", "networks": "1x16", "simulation": "
 """An 85F has no room for the weights of 64 channels."""
 
 DEFAULT_FOLDER = Path("build/bench")
-FRAMES = 30
-START = 0
-COUNTED = 4
-SPEED_FRAMES = 5
-REPEATS = 5
 
 
 def add_commands(parser: argparse.ArgumentParser, kind: type[argparse.ArgumentParser]) -> Mapping[str, Any]:
@@ -46,7 +51,11 @@ def add_commands(parser: argparse.ArgumentParser, kind: type[argparse.ArgumentPa
         help="share of the inputs that change; may be given more than once (default seven from 0.02 to 1)",
     )
     density.add_argument(
-        "--size", metavar="N", type=number("--size", 4, 256), default=16, help="rows and columns (default 16)"
+        "--size",
+        metavar="N",
+        type=number("--size", 4, 256),
+        default=SIZE,
+        help=f"rows and columns (default {SIZE})",
     )
     density.add_argument(
         "--frames",
@@ -167,8 +176,8 @@ def _density(options: argparse.Namespace, arrays: list[ArrayConfig]) -> int:
     with TimeLeft(console) as terminal:
         points = density.sweep(
             arrays,
-            options.channels or density.CHANNELS,
-            options.density or density.DENSITIES,
+            options.channels or CHANNELS,
+            options.density or DENSITIES,
             options.size,
             options.frames,
             terminal,

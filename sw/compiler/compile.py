@@ -59,7 +59,7 @@ def compile_with_plan(
 ) -> tuple[Program, Plan]:
     """As :func:`compile_graph`, with the plan of its modes."""
     check_mode(mode, pins)
-    by_graph_tensor = thresholds_for(graph, threshold)
+    thresholds_for(graph, threshold)  # out of range is said before anything long
     network = Network(graph, lower(graph), config)
     for violation in violations(network):
         raise violation
@@ -69,15 +69,26 @@ def compile_with_plan(
     if placement.shortages:
         raise too_large(network, mode, profile, placement, pins)
 
+    return assemble(network, modes, placement, mode, threshold), plan
+
+
+def assemble(network: Network, modes: Modes, placement: Placement, mode: str, threshold: int) -> Program:
+    """The program of a network whose layers have their modes and places; the rest is as for compiling.
+
+    Raises:
+        StillframeError: A layer is larger than a descriptor can say, or the threshold is out of range.
+    """
+    graph = network.graph
+    by_graph_tensor = thresholds_for(graph, threshold)
     thresholds = [by_graph_tensor.get(tensor, 0) for tensor in network.graph_tensors]
     skip_still = mode not in ("direct", "dense")
     layers = tuple(
         _layer(network, modes, layer_fields(network, modes, placement, thresholds, skip_still, layer), layer)
         for layer in range(len(network.tensors))
     )
-    program = Program(
+    return Program(
         model=graph.name,
-        config=config,
+        config=network.config,
         tensors=tuple(_tensors(network, modes, placement, thresholds)),
         layers=layers,
         outputs=tuple(_outputs(network)),
@@ -89,7 +100,6 @@ def compile_with_plan(
         assignments=graph.assignments,
         split=graph.split,
     )
-    return program, plan
 
 
 def _layer(network: Network, modes: Modes, fields: dict[str, int], layer: int) -> LayerSpec:

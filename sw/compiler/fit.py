@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stillframe.contract import ArrayConfig, Mode, Op, StillframeError
-from stillframe.frontend import Graph
+from stillframe.frontend import Graph, thresholds_for
 
-from .compile import compile_graph
+from .compile import assemble
 from .limits import violations
 from .lowering import lower
 from .memory import MemoryUse, place
@@ -81,6 +81,7 @@ def examine(
         StillframeError: ``mode``, ``threshold`` or a pin is wrong.
     """
     check_mode(mode, pins)
+    thresholds_for(graph, threshold)
     try:
         network = Network(graph, lower(graph), config)
     except StillframeError as error:
@@ -93,7 +94,7 @@ def examine(
         problems.append(too_large(network, mode, profile, placement, pins))
     if not problems:
         try:
-            compile_graph(graph, config, mode=mode, threshold=threshold, profile=profile, pins=pins)
+            assemble(network, modes, placement, mode, threshold)
         except StillframeError as error:
             problems.append(error)
     layers = tuple(

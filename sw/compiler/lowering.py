@@ -123,78 +123,41 @@ def lowering(*kinds: type[Node]) -> Callable[[Callable[[_Lowering, Any], None]],
     return register
 
 
+def _over_window(into: _Lowering, node: Node, op: Op, window: Pair, own: Padding, **others: Any) -> None:
+    """Append a layer whose window moves over the node's input, padded by ``own`` and by PADs before it."""
+    source, padding = window_input(into.graph, node)
+    padding = together(padding, own)
+    into.steps.append(
+        Step(node.name, node.op, op, (source,), node.output, window, padding=padding, **others)
+    )
+
+
 @lowering(Conv, DepthwiseConv)
 def _lower_convolution(into: _Lowering, node: Conv | DepthwiseConv) -> None:
-    source, padding = window_input(into.graph, node)
-    into.steps.append(
-        Step(
-            name=node.name,
-            operators=node.op,
-            op=Op.MAC,
-            inputs=(source,),
-            output=node.output,
-            window=(node.weights.shape[0], node.weights.shape[1]),
-            strides=node.strides,
-            padding=together(padding, node.padding),
-            dilation=node.dilation,
-            product=product.convolution(into.graph, node),
-        )
-    )
+    window = (node.weights.shape[0], node.weights.shape[1])
+    of_node = product.convolution(into.graph, node)
+    others = {"strides": node.strides, "dilation": node.dilation, "product": of_node}
+    _over_window(into, node, Op.MAC, window, node.padding, **others)
 
 
 @lowering(AveragePool)
 def _lower_average_pool(into: _Lowering, node: AveragePool) -> None:
-    source, padding = window_input(into.graph, node)
-    into.steps.append(
-        Step(
-            name=node.name,
-            operators=node.op,
-            op=Op.MAC,
-            inputs=(source,),
-            output=node.output,
-            window=node.window,
-            strides=node.strides,
-            padding=together(padding, node.padding),
-            product=product.average_pool(into.graph, node, node.padding),
-        )
-    )
+    of_node = product.average_pool(into.graph, node)
+    _over_window(into, node, Op.MAC, node.window, node.padding, strides=node.strides, product=of_node)
 
 
 @lowering(Mean)
 def _lower_mean(into: _Lowering, node: Mean) -> None:
-    source, padding = window_input(into.graph, node)
     height, width, _ = map_shape(into.graph.tensors[node.inputs[0]].shape)
-    into.steps.append(
-        Step(
-            name=node.name,
-            operators=node.op,
-            op=Op.MAC,
-            inputs=(source,),
-            output=node.output,
-            window=(height, width),
-            padding=padding,
-            product=product.mean(into.graph, node),
-        )
-    )
+    of_node = product.mean(into.graph, node)
+    _over_window(into, node, Op.MAC, (height, width), NO_PADDING, product=of_node)
 
 
 @lowering(MaxPool)
 def _lower_max_pool(into: _Lowering, node: MaxPool) -> None:
-    source, padding = window_input(into.graph, node)
     clamps = (node.act_min, node.act_max) != (-128, 127)
-    into.steps.append(
-        Step(
-            name=node.name,
-            operators=node.op,
-            op=Op.POOL,
-            inputs=(source,),
-            output=node.output,
-            window=node.window,
-            strides=node.strides,
-            padding=together(padding, node.padding),
-            table=clamp_table(node.act_min, node.act_max) if clamps else None,
-        )
-    )
+    table = clamp_table(node.act_min, node.act_max) if clamps else None
+    _over_window(into, node, Op.POOL, node.window, node.padding, strides=node.strides, table=table)
 
 
 @lowering(Pad)

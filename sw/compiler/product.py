@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillframe.frontend.graph import AveragePool, Conv, DepthwiseConv, Graph, Int8, Mean, Padding, Pair
+from stillframe.frontend.graph import AveragePool, Conv, DepthwiseConv, Graph, Int8, Mean, Pair
 from stillframe.frontend.shapes import map_shape
 
 Int64 = npt.NDArray[np.int64]
@@ -77,18 +77,18 @@ def mean(graph: Graph, node: Mean) -> Product:
     )
 
 
-def average_pool(graph: Graph, node: AveragePool, padding: Padding) -> Product:
+def average_pool(graph: Graph, node: AveragePool) -> Product:
     """Of AVERAGE_POOL_2D: TFLite divides the sum of the codes themselves by the pixels inside the image.
 
     So the bias brings the zero point back, once for each pixel, and each number of pixels has its own row.
-    ``padding`` is where pixels are missing: none of what a PAD before the pooling has added.
+    What a PAD before the pooling has added is inside for TFLite, and so is not missing here.
     """
     source, target = graph.tensors[node.inputs[0]], graph.tensors[node.output]
     channels = map_shape(source.shape)[2]
     borders = []
-    for outputs, window, stride, size, (before, _) in zip(
-        map_shape(target.shape), node.window, node.strides, map_shape(source.shape), padding, strict=False
-    ):
+    sizes = zip(map_shape(source.shape), map_shape(target.shape), strict=True)
+    windows = zip(node.window, node.strides, node.padding, strict=True)
+    for (size, outputs), (window, stride, (before, _)) in zip(sizes, windows, strict=False):
         starts = np.arange(outputs) * stride - before
         inside = np.minimum(starts + window, size) - np.maximum(starts, 0)
         borders.append(int(window - inside.min()) + 1)

@@ -7,8 +7,9 @@ the device.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,27 @@ class HostPart:
             return tuple(HostTensor(**entry | {"shape": tuple(entry["shape"])}) for entry in entries)
 
         return cls(tflite, tensors(described["inputs"]), tensors(described["outputs"]))
+
+
+class Named(Protocol):
+    """What has a name in the model."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Output = TypeVar("Output", bound=Named)
+
+
+def in_order(
+    outputs: Sequence[Output], tail: HostPart | None, order: Sequence[str]
+) -> tuple[Output | HostTensor, ...]:
+    """The model's outputs in its order: the device's ``outputs`` that are the model's, and the tail's."""
+    if not tail:
+        return tuple(outputs)
+    by_name: dict[str, Output | HostTensor] = {output.name: output for output in outputs}
+    by_name |= {tensor.name: tensor for tensor in tail.outputs}
+    return tuple(by_name[name] for name in order)
 
 
 @dataclass(frozen=True)

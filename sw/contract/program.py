@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from .array import ArrayConfig
 from .errors import StillframeError
-from .host import Assignment, HostPart, HostTensor
+from .host import Assignment, HostPart, HostTensor, in_order
 from .layer import Mode
 from .memory_map import PROTOCOL_VERSION, Memory
 
@@ -152,11 +152,7 @@ class Program:
     @property
     def results(self) -> tuple[OutputSpec | HostTensor, ...]:
         """What a session gives: the model's outputs, in the model's order."""
-        if not self.tail:
-            return self.outputs
-        by_name: dict[str, OutputSpec | HostTensor] = {output.name: output for output in self.outputs}
-        by_name |= {tensor.name: tensor for tensor in self.tail.outputs}
-        return tuple(by_name[name] for name in self.order)
+        return in_order(self.outputs, self.tail, self.order)
 
     def to_bytes(self) -> bytes:
         """The program file's content."""

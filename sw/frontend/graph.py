@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stillframe.contract.host import Assignment, HostPart, HostTensor
+from stillframe.contract.host import Assignment, HostPart, HostTensor, in_order
 
 Int8 = npt.NDArray[np.int8]
 Int32 = npt.NDArray[np.int32]
@@ -370,11 +370,7 @@ class Graph:
     @property
     def results(self) -> tuple[GraphOutput | HostTensor, ...]:
         """What is given of a frame: the model's outputs, in the model's order."""
-        if not self.tail:
-            return self.outputs
-        by_name: dict[str, GraphOutput | HostTensor] = {output.name: output for output in self.outputs}
-        by_name |= {tensor.name: tensor for tensor in self.tail.outputs}
-        return tuple(by_name[name] for name in self.order)
+        return in_order(self.outputs, self.tail, self.order)
 
 
 LINEAR = (Conv, DepthwiseConv, AveragePool, Mean)

@@ -134,7 +134,7 @@ def test_weights_that_are_all_one_are_a_row() -> None:
 def average(graph: Graph) -> Product:
     node = graph.nodes[0]
     assert isinstance(node, AveragePool)
-    return average_pool(graph, node, node.padding)
+    return average_pool(graph, node)
 
 
 def test_params_of_a_channel() -> None:

@@ -47,5 +47,5 @@ def test_range_of_sums() -> None:
     graph = chain((3, 3, 3), Layer(AveragePool, (3, 3)), zero_point=-28)
     average = graph.nodes[0]
     assert isinstance(average, AveragePool)
-    low, high = accumulator_range(average_pool(graph, average, average.padding), 9, -28)
+    low, high = accumulator_range(average_pool(graph, average), 9, -28)
     assert (low.tolist(), high.tolist()) == ([-9 * 100] * 3, [9 * 155] * 3)

@@ -158,7 +158,7 @@ def message(path: Path) -> str:
 
 
 def test_layers_that_keras_3_does_not_have(keras: Any, tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input(SHAPE), keras.layers.ReLU(name="own"), keras.layers.Flatten()])
+    model = keras.Sequential([keras.Input(SHAPE), keras.layers.ReLU(name="own"), keras.layers.Flatten(name="flat")])
     path = aged(model, tmp_path / "own.h5", lambda kind, settings: None)
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs[ATTRIBUTE])
@@ -167,7 +167,7 @@ def test_layers_that_keras_3_does_not_have(keras: Any, tmp_path: Path) -> None:
         file.attrs[ATTRIBUTE] = json.dumps(config)
     assert message(path) == (
         f"model {path}: expected layers that Keras {keras.__version__} has, "
-        "got ThresholdedReLU (layer 'own'), TFOpLambda (layer 'flatten')\n"
+        "got ThresholdedReLU (layer 'own'), TFOpLambda (layer 'flat')\n"
         "  -> export it with the TensorFlow that made it, tf.saved_model.save(model, FOLDER), "
         "and give that folder"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layer_runs import (
@@ -22,6 +23,7 @@ from layer_runs import (
 )
 from single_layers import (
     SAME,
+    VALID,
     conv_model,
     dense_model,
     depthwise_model,
@@ -152,3 +154,19 @@ def test_average_over_more_passes_than_one_with_every_border(device) -> None:
     data = pool_model((4, 3, 40), (7, 5), (1, 1), SAME, "NONE", (0.05, -7), "AVERAGE_POOL_2D")
     for mode in ("delta", "direct", "dense"):
         compare(data, device, "1x16", mode, 0, 5)
+
+
+@pytest.mark.parametrize("window", [(64, 3), (3, 64)])
+def test_windows_as_large_as_they_may_be(device, window) -> None:
+    """64 rows or columns, of every kind."""
+    rng = np.random.default_rng(3)
+    shape = (*window, 2)
+    target = target_scale(0.05, [0.01], 64 * 3 * 2, 60.0), 3
+    scales, bias = [0.01] * 2, np.zeros(2)
+    weights = rng.integers(-127, 128, (2, *window, 2), np.int8)
+    full = conv_model(shape, weights, bias, quantisation=((0.05, -3), target), scales=scales)
+    weights = rng.integers(-127, 128, (1, *window, 2), np.int8)
+    depthwise = depthwise_model(shape, weights, bias, quantisation=((0.05, -3), target), scales=scales)
+    pooled = pool_model(shape, window, (1, 1), VALID, "NONE", (0.05, -7), "AVERAGE_POOL_2D")
+    for data in (full, depthwise, pooled, mean_model(shape, ((0.05, -3), (0.05, 2)))):
+        compare(data, device, "2x8", "delta", 0, 7)

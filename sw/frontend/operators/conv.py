@@ -7,27 +7,18 @@ import tflite
 
 from ..graph import Conv
 from ..operation import CONVERT_AGAIN, Operation
-from ..quantise import accumulator_range, quantise_multiplier, real_multipliers
 from ..shapes import map_shape
-from .common import bias_or_zeros, check_overflow, fused_range, requantisation, window_geometry
+from .convolution import OPTIONS, window_and_scales
 from .registry import handler
 
 
 @handler("CONV_2D")
 def conv_2d(operation: Operation) -> None:
     """Read a convolution without groups."""
-    padding, stride_y, stride_x, dilation_y, dilation_x, activation = operation.raw.options(
-        tflite.Conv2DOptions,
-        "Padding",
-        "StrideH",
-        "StrideW",
-        "DilationHFactor",
-        "DilationWFactor",
-        "FusedActivationFunction",
-    )
+    options = operation.raw.options(tflite.Conv2DOptions, *OPTIONS)
     tensor = operation.map_input()
     source = operation.builder.tensors[tensor]
-    height, width, channels = map_shape(source.shape)
+    channels = map_shape(source.shape)[2]
     weights = operation.constant(1, "INT8", "weights")
     if weights.ndim != 4:
         raise operation.error("weights with 4 dimensions", f"{weights.ndim}", CONVERT_AGAIN)
@@ -37,33 +28,9 @@ def conv_2d(operation: Operation) -> None:
             f"one over {weights.shape[3]} (groups)",
             "use a convolution with groups=1",
         )
-    out_channels = weights.shape[0]
-    strides, dilation = (stride_y, stride_x), (dilation_y, dilation_x)
-    window = (weights.shape[1], weights.shape[2])
-    size, pads = window_geometry(operation, (height, width), window, strides, padding, dilation)
-    scale_out, _ = operation.quantisation(operation.output)
-    scales = operation.weight_scales(1, out_channels)
-    multipliers = [quantise_multiplier(real) for real in real_multipliers(source.scale, scales, scale_out)]
-    multiplier, shift = requantisation(operation, multipliers, out_channels)
-    act_min, act_max = fused_range(operation, activation)
+    size, attributes = window_and_scales(operation, source, options, weights, axis=0)
     kernel = np.ascontiguousarray(weights.transpose(1, 2, 3, 0), np.int8)
-    bias = bias_or_zeros(operation, 2, out_channels)
-    check_overflow(operation, *accumulator_range(kernel, bias, source.zero_point), shift)
     operation.add(
-        lambda name, index: Conv(
-            name=name,
-            op="CONV_2D",
-            inputs=(tensor,),
-            output=index,
-            weights=kernel,
-            bias=bias,
-            strides=strides,
-            padding=pads,
-            multiplier=multiplier,
-            shift=shift,
-            act_min=act_min,
-            act_max=act_max,
-            dilation=dilation,
-        ),
-        (*size, out_channels),
+        lambda name, index: Conv(name, "CONV_2D", (tensor,), index, weights=kernel, **attributes),
+        (*size, weights.shape[0]),
     )
