@@ -158,7 +158,9 @@ def message(path: Path) -> str:
 
 
 def test_layers_that_keras_3_does_not_have(keras: Any, tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input(SHAPE), keras.layers.ReLU(name="own"), keras.layers.Flatten(name="flat")])
+    model = keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.ReLU(name="own"), keras.layers.Flatten(name="flat")]
+    )
     path = aged(model, tmp_path / "own.h5", lambda kind, settings: None)
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs[ATTRIBUTE])
