@@ -8,16 +8,26 @@ from amaranth.lib import data
 from stillframe.contract.array import (
     ACC_BITS,
     ADDRESS_BITS,
-    MASK_BITS,
+    MASK_COLUMNS,
     MAX_KERNEL_ROWS,
     SUM_BITS,
     ArrayConfig,
 )
 
+PIXEL_BITS = 6
+"""Output pixels are numbered in the order in which they are drained, through all rows and passes of a layer,
+modulo 2**6: banks and drain are never that far apart."""
+
+PLACE_BITS = 13
+"""Width of a signed place of an output pixel in its strip."""
+
 KERNEL_ROWS = data.StructLayout(
     {
+        "y": 12,  # the output row
         "offset": ADDRESS_BITS,  # of the output row's first word in its tensor
+        "mask": ADDRESS_BITS,  # of the output row's first mask word in its tensor
         "masks": ADDRESS_BITS,  # MASKS word of the top kernel row, which may lie above the image
+        "events": ADDRESS_BITS,  # EVENTS word of the top kernel row, likewise
         "codes": ADDRESS_BITS,  # CODES word of the first kernel row inside the image
         "inside": 7,  # kernel rows inside the image
         "border": 16,  # PARAMS rows to go on for those outside
@@ -27,72 +37,73 @@ KERNEL_ROWS = data.StructLayout(
 )
 """An output row that is to be computed."""
 
-TAG = data.StructLayout(
+STRIP = data.StructLayout(
     {
-        "offset": ADDRESS_BITS,  # of the pixel's first word in the output tensor, for this pass
-        "row": 16,  # PARAMS row of the pass
-        "final": 1,  # last pass over this pixel
-        "source": ADDRESS_BITS,  # CODES word of the window's first pixel
-        "span": ADDRESS_BITS,  # activation words of a window row; CONCAT: CODES word of the second pixel
-        "rows": 7,  # window rows inside the image; 0 if no pixel of the window is
+        "y": 12,  # the output row
+        "x": 12,  # its first column
+        "count": 12,  # its columns
+        "left": signed(14),  # image column of the first column's receptive field, negative beside the image
+        "offset": ADDRESS_BITS,  # of the pass's first word of pixel (y, x) in the output tensor
+        "mask": ADDRESS_BITS,  # of the mask word of that channel word and column 0 in the output tensor
+        "row": 16,  # PARAMS row of the pass, those for kernel rows outside the image included
+        "final": 1,  # the last pass: ``last_words`` are drained, else ``pass_words``
     }
 )
-"""An output pixel (one pass over it) that is to be computed. The last three fields serve windows of codes."""
+"""Neighbouring output pixels of a row, in one pass, that the array works off together."""
 
-MASK_REQUEST = data.StructLayout(
+REQUEST = data.StructLayout(
     {
         "address": ADDRESS_BITS,  # MASKS word
-        "block": 18,  # EVENTS block of 32 elements
-        "first": 5,  # first element of the word that lies in the segment
-        "until": 5,  # last element of the word that lies in the segment
-        "weight": ADDRESS_BITS,  # WEIGHTS row of the word's element 0, modulo 2**20; depthwise: of all
-        "channel": signed(8),  # depthwise: channel of the word's element 0, counted from the pass's first one
-        "rest": 3,  # depthwise: outputs of that first channel that belong to the pass before
-        "empty": 1,  # no kernel row here, only the end
-        "end": 1,  # last word of the receptive field for this pass
-        "tag": TAG,
-    }
-)
-"""One mask word's share of a kernel row's segment."""
-
-EVENT_WORD = data.StructLayout(
-    {
-        "bits": MASK_BITS,  # events, at least one unless null
-        "block": 18,
-        "weight": ADDRESS_BITS,
-        "channel": signed(8),
-        "rest": 3,
+        "events": ADDRESS_BITS,  # EVENTS word of the mask word's column 0
+        "columns": MASK_COLUMNS,  # columns to look at; none: nothing is read
+        "weight": ADDRESS_BITS,  # WEIGHTS row of the first tap, element 0 of the group
+        "tap": 7,  # the first tap's kernel column
+        "place": signed(PLACE_BITS),  # of the output pixel that the first tap of column 0 belongs to
+        "first": PIXEL_BITS,  # number of the strip's first pixel
+        "complete": PIXEL_BITS,  # with ``end``: number of the first pixel that is not complete
+        "end": 1,  # after this request all sums before ``complete`` are
         "final": 1,  # of the last pass
-        "null": 1,  # no event: the pixel is evaluated all the same
-        "last": 1,  # last word of the receptive field
     }
 )
-"""The events of one mask word."""
+"""A mask word to look at, or what the end of a block of columns means, or both.
+
+For a column c that is looked at, the first tap belongs to pixel ``place + (c >> stride_log2)`` of the strip.
+"""
 
 
 def event(config: ArrayConfig) -> data.StructLayout:
-    """One event for the array: lane l multiplies ``values[l % drain]`` if it is one of those named.
+    """A non-zero element on its way to the array, with where its first tap goes, or a ``mark``.
 
-    An event of a convolution is one value for all lanes; one of a depthwise layer with multiplier 1 is an
-    activation word for as many lanes, with a greater one a value for its channel's lanes.
+    In a depthwise layer the elements of a group in one column are an event: lane t * group + s multiplies
+    ``values[s]``. Else all values are the element's, for all lanes.
     """
     return data.StructLayout(
         {
-            "weight": ADDRESS_BITS,  # WEIGHTS row
-            "values": data.ArrayLayout(signed(9), config.drain),
-            "first_lane": 6,
-            "last_lane": 6,
-            "macs": 7,  # depthwise: multiplications that count
-            "final": 1,
-            "null": 1,  # the values are 0 and no multiplication is counted
-            "last": 1,  # the pixel's sums are complete with this event
+            "mark": 1,  # no event: the sums of all pixels before ``complete`` are complete
+            "complete": PIXEL_BITS,
+            "weight": ADDRESS_BITS,  # WEIGHTS row of the first tap
+            "tap": 7,  # its kernel column
+            "place": signed(PLACE_BITS),  # of its output pixel in the strip, 0 or greater
+            "first": PIXEL_BITS,  # number of the strip's first pixel
+            "values": data.ArrayLayout(signed(9), config.group),
+            "count": range(config.group + 1),  # values that are not 0; 1 where all are the same element's
+            "final": 1,  # of the last pass
         }
     )
 
 
-def sums(config: ArrayConfig) -> data.StructLayout:
-    """The accumulators of all lanes for one pass over a pixel."""
-    return data.StructLayout({"acc": data.ArrayLayout(signed(ACC_BITS), config.total_lanes)})
+PLACE = data.StructLayout(
+    {
+        "y": 12,  # the row
+        "mask": ADDRESS_BITS,  # of the mask word of column 0 for the first word drained with this pixel
+        "block": 9,  # x // MASK_COLUMNS
+        "column": 3,  # x % MASK_COLUMNS
+        "first": 1,  # the pixel's first word in this pass
+        "last": 1,  # its last one
+    }
+)
+"""Where the mask of an activation word goes. The words of a pixel (in a pass) come one behind the other; the
+mask word of the n-th is ``mask + n * out_mask_words + block`` (``mask`` is the same for all of them)."""
 
 
 def sum_word(config: ArrayConfig) -> data.StructLayout:
@@ -103,7 +114,6 @@ def sum_word(config: ArrayConfig) -> data.StructLayout:
             "row": 16,
             "offset": ADDRESS_BITS,
             "valid": config.drain,
-            "last": 1,
         }
     )
 
@@ -116,11 +126,30 @@ def table_word(config: ArrayConfig) -> data.StructLayout:
             "row": 16,
             "offset": ADDRESS_BITS,
             "valid": config.drain,
-            "last": 1,
         }
     )
 
 
+def code_word(config: ArrayConfig) -> data.StructLayout:
+    """A word of new codes on its way to the delta encoder; ``valid`` marks elements that are channels."""
+    return data.StructLayout(
+        {
+            "offset": ADDRESS_BITS,
+            "codes": data.ArrayLayout(signed(8), config.drain),
+            "valid": config.drain,
+        }
+    )
+
+
+def placed(word: data.StructLayout) -> data.StructLayout:
+    """A word with its :data:`PLACE`, which leaves it where it enters the pipeline and waits for it there."""
+    return data.StructLayout({"word": word, "place": PLACE})
+
+
 def mask_update(config: ArrayConfig) -> data.StructLayout:
-    """Which elements of an activation word are events."""
-    return data.StructLayout({"offset": ADDRESS_BITS, "bits": config.drain, "last": 1})
+    """Which elements of an activation word are events, and where they go."""
+    return data.StructLayout({"bits": config.drain, "place": PLACE})
+
+
+ACCUMULATOR = signed(ACC_BITS)
+"""A lane's accumulator."""

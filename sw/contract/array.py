@@ -8,8 +8,18 @@ from dataclasses import asdict, dataclass, replace
 
 from .errors import StillframeError
 
-MASK_BITS = 32
-"""Elements that one change-mask word covers. Rows of every tensor start on such a boundary."""
+MASK_COLUMNS = 8
+"""Neighbouring columns of a channel word that one change-mask word covers."""
+
+SLOTS = 16
+"""Output pixels that a bank may have accumulators for at the same time: the depth of a LUT RAM."""
+
+MAX_BANKS = 8
+"""Banks of the widest array."""
+
+PIXEL_CHANNELS = 1024
+"""Channels of a pixel of a tensor that the link or a layer on codes writes: the mask writer gathers the masks
+of a pixel's words side by side."""
 
 TABLE_ROWS = 64
 """32-bit words that one channel's activation table takes (256 codes, four a word)."""
@@ -33,8 +43,8 @@ networks need 18 to 23 bits, a dense layer of some thousand inputs the rest."""
 SUM_BITS = 30
 """Width of what is requantised: an accumulator, or the two rescaled operands of an ADD."""
 
-DRAIN_MULTIPLIERS = 6
-"""18 x 18 multipliers that each drained element takes: 4 in its requantiser, 2 in the adder of residuals."""
+DRAIN_MULTIPLIERS = 4
+"""18 x 18 multipliers that each drained element takes, in its requantiser."""
 
 PACKET_BYTES = 1024
 """Largest packet payload."""
@@ -83,9 +93,10 @@ class ArrayConfig:
     """An array of ``banks`` x ``lanes`` multipliers and the memories around it.
 
     Attributes:
-        banks: Banks of lanes; all banks take the same event and different output channels.
+        banks: Banks of lanes, and groups of elements: a power of two up to :data:`MAX_BANKS`.
         lanes: Multipliers in a bank.
-        drain: Requantisers, and elements in an activation word: one word is drained a cycle.
+        drain: Requantisers, and elements in an activation word: one word is drained a cycle. Element e of a
+            word belongs to group e % banks; each group has its own events, masks and scanner.
         part: Name of the FPGA whose memories the array takes, or :data:`VIRTUAL`.
         layers: Layers in a program, the input included.
         codes_words: Depth of the activation memory, in words of ``drain`` int8 codes.
@@ -94,7 +105,7 @@ class ArrayConfig:
         weights_words: Depth of the weight memory, in words of one int8 weight per lane.
         params_words: Depth of the requantisation memory, in words of ``drain`` channels.
         tables_words: Depth of the activation tables, in 32-bit words per drained element.
-        masks_words: Depth of the change-mask memory, in words of 32 bits.
+        masks_words: Depth of the change-mask memory, in words of ``MASK_COLUMNS`` x ``drain`` bits.
         rows: Depth of the row-flag memory, in tensor rows.
     """
 
@@ -118,9 +129,19 @@ class ArrayConfig:
         return self.banks * self.lanes
 
     @property
-    def mask_words_log2(self) -> int:
-        """log2 of the activation words that one mask word covers."""
-        return (MASK_BITS // self.drain).bit_length() - 1
+    def group(self) -> int:
+        """Elements of an activation word in each group, and requantisers for each bank."""
+        return self.drain // self.banks
+
+    @property
+    def taps(self) -> int:
+        """Kernel columns that a bank works on at once in a depthwise layer, each with ``group`` lanes."""
+        return self.lanes // self.group
+
+    @property
+    def pixel_words(self) -> int:
+        """Words of the largest pixel that the link or a layer on codes writes."""
+        return PIXEL_CHANNELS // self.drain
 
     @property
     def name(self) -> str:
@@ -133,13 +154,13 @@ class ArrayConfig:
         d = self.drain
         return (
             block_rams(self.codes_words, 8 * d)
-            + block_rams(self.events_words, 9 * d)
+            + self.banks * block_rams(self.events_words, 9 * self.group)
             + block_rams(self.state_words, ACC_BITS * d, d)
             + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
             + 2 * block_rams(self.params_words, 32 * d, d)  # bias and multiplier
             + block_rams(self.params_words, 8 * d, d)  # shifts
             + d * block_rams(self.tables_words, 32)
-            + block_rams(self.masks_words, MASK_BITS)
+            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group)
             + block_rams(self.rows, 1)
             + block_rams(LAYER_WORDS * self.layers, 32)
             + block_rams(COUNTER_WORDS * self.layers, 32)
@@ -171,11 +192,17 @@ class ArrayConfig:
                 f"array {text!r}: expected a part out of {', '.join(PARTS)}, {VIRTUAL}, got {part_name!r}",
                 "name one of these, or leave @PART out for an 85F",
             )
-        total = banks * lanes
-        if total < 4 or total > 64 or total & (total - 1):
+        powers = [1 << n for n in range(7)]
+        if banks not in powers or lanes not in powers or banks > MAX_BANKS or lanes < 4:
             raise StillframeError(
-                f"array {text!r}: expected 4, 8, 16, 32 or 64 lanes in all, got {banks} x {lanes} = {total}",
-                "choose banks and lanes whose product is one of these, for example 1x16",
+                f"array {text!r}: expected 1, 2, 4 or {MAX_BANKS} banks of 4, 8, 16, 32 or 64 lanes, "
+                f"got {banks} banks of {lanes}",
+                "for example 1x16, 2x8 or 4x16",
+            )
+        if banks * lanes > 128:
+            raise StillframeError(
+                f"array {text!r}: expected at most 128 lanes in all, got {banks} x {lanes} = {banks * lanes}",
+                "choose fewer banks or lanes, for example 4x16 or 8x16",
             )
         if part_name == VIRTUAL:
             return _virtual(banks, lanes)
@@ -183,28 +210,28 @@ class ArrayConfig:
 
 
 def _virtual(banks: int, lanes: int) -> ArrayConfig:
-    drain = 4
+    drain = 4 * banks
     return ArrayConfig(
         banks=banks,
         lanes=lanes,
         drain=drain,
         part=VIRTUAL,
         layers=256,
-        codes_words=160 * 1024,
-        events_words=1 << 16,
-        state_words=160 * 1024,
+        codes_words=(1 << 20) // drain,
+        events_words=(1 << 19) // drain,
+        state_words=(1 << 20) // drain,
         weights_words=(1 << 19) // (banks * lanes),
-        params_words=1 << 13,
+        params_words=(1 << 15) // drain,
         tables_words=1 << 14,
-        masks_words=20 * 1024,
+        masks_words=(1 << 18) // drain,
         rows=1 << 12,
     )
 
 
 def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
     total = banks * lanes
-    drain = 4
-    while drain > 1 and total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    drain = 4 * banks
+    while drain > banks and total + DRAIN_MULTIPLIERS * drain > part.multipliers:
         drain //= 2
     if total + DRAIN_MULTIPLIERS * drain > part.multipliers:
         raise StillframeError(
@@ -230,7 +257,7 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
         weights_words=max(1, blocks // 12 // weight_blocks) * 512,
         params_words=512,
         tables_words=512 if blocks < 100 else 1024,
-        masks_words=math.ceil(blocks * 23 / 800) * 512,
+        masks_words=math.ceil(blocks * 23 / 800) * 512 * 4 // drain,
         rows=1024,
     )
     state_blocks = blocks - without_state.block_rams
