@@ -19,22 +19,18 @@ from .event_finder import EventFinder
 from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
-from .payloads import TAG, event, mask_update, sum_word, table_word
+from .payloads import PLACE, STRIP, code_word, sum_word, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
-from .signatures import code_word
 from .state_update import StateUpdate
 from .windows import Windows
 
-EVENT_DEPTH = 4
-"""Events that may wait before the array. The queue keeps the array's stalls out of the finder's logic."""
+STRIP_DEPTH = 4
+"""Strips that the walker may be ahead of the drain."""
 
-TAG_DEPTH = 8
-"""Pixels that may be under way between the event finder and the drain."""
-
-UPDATE_DEPTH = 32
-"""Words that may be between the drain and the writer; some 25 are, unless the writer has to catch up."""
+UPDATE_DEPTH = 64
+"""Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up."""
 
 
 class Accelerator(wiring.Component):
@@ -42,11 +38,12 @@ class Accelerator(wiring.Component):
 
     The path of a MAC layer: ``finder`` -> ``array`` -> ``drain`` -> ``state`` -> ``requantiser`` ->
     ``table`` -> ``encoder`` -> ``writer``, and back into the finder's memories for the next layer. POOL and
-    CONCAT layers go from the finder's tags over ``windows`` to the table, ADD layers from there to the
+    CONCAT layers go from the finder's rows over ``windows`` to the table, ADD layers from there to the
     requantiser; the link's words go straight to the encoder.
 
     From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
-    it. A chain of ready signals through all of these stages would set the clock.
+    it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
+    does not travel with it: it waits in ``places`` for the mask to come out.
     """
 
     rx: stream.Interface
@@ -62,17 +59,17 @@ class Accelerator(wiring.Component):
         m.submodules.link = link = Link(config)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.finder = finder = EventFinder(config)
-        m.submodules.tags = tags = Queue(TAG, TAG_DEPTH)
-        m.submodules.events = events = Queue(event(config), EVENT_DEPTH)
+        m.submodules.strips = strips = Queue(STRIP, STRIP_DEPTH)
         m.submodules.array = array = MacArray(config)
         m.submodules.drain = drain = Drain(config)
+        m.submodules.windows = windows = Windows(config)
+        m.submodules.credits = credits = Credits(UPDATE_DEPTH)
+        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
-        m.submodules.windows = windows = Windows(config)
         m.submodules.table = table = ActivationTable(config)
         m.submodules.encoder = encoder = DeltaEncoder(config)
-        m.submodules.updates = updates = Queue(mask_update(config), UPDATE_DEPTH)
-        m.submodules.credits = credits = Credits(UPDATE_DEPTH)
+        m.submodules.masks = masks = Queue(config.drain, UPDATE_DEPTH)
         m.submodules.writer = writer = MaskWriter(config)
         m.submodules.codes = codes = CodeMemory(config)
 
@@ -80,50 +77,49 @@ class Accelerator(wiring.Component):
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
         wiring.connect(m, link.control, sequencer.control)
         layer = sequencer.layer
-        for part in (link, finder, drain, state, requantiser, windows, table, encoder, writer):
+        for part in (link, finder, array, drain, windows, state, requantiser, table, encoder, writer):
             for name in layer.signature.members:
                 m.d.comb += getattr(part.layer, name).eq(getattr(layer, name))
 
         # The main path.
         multiplying, adding, accepting = (layer.op == op for op in (Op.MAC, Op.ADD, Op.INPUT))
-        wiring.connect(m, finder.events, events.i)
-        wiring.connect(m, events.o, array.i)
-        wiring.connect(m, finder.tags, tags.i)
-        wiring.connect(m, array.o, drain.i)
+        wiring.connect(m, finder.strips, strips.i)
+        wiring.connect(m, strips.o, drain.strips)
+        wiring.connect(m, finder.rows, windows.rows)
+        for bank in range(config.banks):
+            wiring.connect(m, finder.events[bank], array.i[bank])
         m.d.comb += [
-            drain.tags.p.eq(tags.o.p),
-            windows.tags.p.eq(tags.o.p),
-            drain.tags.valid.eq(tags.o.valid & multiplying),
-            windows.tags.valid.eq(tags.o.valid & ~multiplying),
+            drain.everything.eq(layer.key | layer.evaluate_all),
+            array.pixel.eq(drain.pixel),
+            array.release.eq(drain.release),
+            drain.complete.eq(array.complete),
+            drain.touched.eq(array.touched),
+            drain.touches.eq(array.touches),
+            drain.acc.eq(array.acc),
         ]
-        with m.If(multiplying):
-            m.d.comb += tags.o.ready.eq(drain.tags.ready)
-        with m.Else():
-            m.d.comb += tags.o.ready.eq(windows.tags.ready)
-        summed = stream.Signature(sum_word(config)).create()
+        summed, multiplied = (stream.Signature(sum_word(config)).create() for _ in range(2))
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
-        self._admit(m, credits.room, drain.o, state.i)
-        self._admit(m, credits.room, windows.sums, summed)
-        self._admit(m, credits.room, windows.codes, coded)
-        self._admit(m, credits.room, link.words, received)
+        self._admit(m, credits, places, drain.o, multiplied)
+        self._admit(m, credits, places, windows.sums, summed)
+        self._admit(m, credits, places, windows.codes, coded)
+        self._admit(m, credits, places, link.words, received)
+        wiring.connect(m, multiplied, state.i)
         self._choose(m, adding, summed, state.o, requantiser.i)
         self._choose(m, multiplying | adding, requantiser.o, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
+        wiring.connect(m, encoder.o, masks.i)
         m.d.comb += [
-            updates.i.p.eq(encoder.o.p),
-            updates.i.valid.eq(encoder.o.valid),
-            encoder.o.ready.eq(1),
-            Assert(~updates.i.valid | updates.i.ready),
-            credits.enter.eq(
-                (state.i.valid & state.i.ready)
-                | (summed.valid & summed.ready)
-                | (coded.valid & coded.ready)
-                | (received.valid & received.ready)
-            ),
-            credits.leave.eq(updates.o.valid & updates.o.ready),
+            Assert(~encoder.o.valid | masks.i.ready),
+            Assert(~places.i.valid | places.i.ready),
+            credits.leave.eq(writer.i.valid & writer.i.ready),
+            writer.i.p.bits.eq(masks.o.p),
+            writer.i.p.place.eq(places.o.p),
+            writer.i.valid.eq(masks.o.valid),
+            masks.o.ready.eq(writer.i.ready),
+            places.o.ready.eq(writer.i.ready & masks.o.valid),
+            Assert(~masks.o.valid | places.o.valid),
         ]
-        wiring.connect(m, updates.o, writer.i)
 
         # Memories.
         m.d.comb += [
@@ -158,26 +154,32 @@ class Accelerator(wiring.Component):
         # The sequencer's view.
         m.d.comb += [
             finder.start.eq(sequencer.start & ~accepting),
+            array.start.eq(sequencer.start),
+            drain.start.eq(sequencer.start),
             writer.start.eq(sequencer.start),
             encoder.clear.eq(sequencer.start),
             writer.finish.eq(sequencer.finish),
-            sequencer.finder_busy.eq(finder.busy),
-            sequencer.tag_taken.eq(finder.tags.valid & finder.tags.ready),
-            sequencer.retired.eq(writer.retired),
-            sequencer.encoder_busy.eq(encoder.busy | updates.busy),
+            sequencer.working.eq(
+                finder.busy | strips.busy | drain.busy | windows.busy | link.words.valid | credits.busy
+            ),
             sequencer.encoder_changed.eq(encoder.changed),
             sequencer.word_encoded.eq(encoder.i.valid & encoder.i.ready),
             sequencer.writer_busy.eq(writer.busy),
-            sequencer.event_taken.eq(finder.events.valid & finder.events.ready & ~finder.events.p.null),
-            sequencer.event_final.eq(finder.events.p.final),
-            sequencer.event_macs.eq(finder.events.p.macs),
+            sequencer.events.eq(array.events),
+            sequencer.macs.eq(array.macs),
         ]
         return m
 
     @staticmethod
-    def _admit(m: Module, room: Value, i: stream.Interface, o: stream.Interface) -> None:
-        """Connect ``i`` to ``o`` while there is room."""
-        m.d.comb += [o.p.eq(i.p), o.valid.eq(i.valid & room), i.ready.eq(o.ready & room)]
+    def _admit(m: Module, credits: Credits, places: Queue, i: stream.Interface, o: stream.Interface) -> None:
+        """Let words of ``i`` into the pipeline while there is room, and their places into the queue."""
+        m.d.comb += [
+            o.p.eq(i.p.word),
+            o.valid.eq(i.valid & credits.room),
+            i.ready.eq(o.ready & credits.room),
+        ]
+        with m.If(o.valid & o.ready):
+            m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(i.p.place)]
 
     @staticmethod
     def _choose(

@@ -11,16 +11,18 @@ class Credits(wiring.Component):
     """Counts the words in a pipeline whose end holds ``depth``, so that its stages need no backpressure.
 
     ``room`` is high while another word may ``enter``; a word that has left the end gives its place back two
-    cycles later, since whether it leaves is known late in the cycle.
+    cycles later, since whether it leaves is known late in the cycle. ``busy`` is high from the cycle after
+    a word has entered until its place is back.
     """
 
     enter: Signal
     leave: Signal
     room: Signal
+    busy: Signal
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        super().__init__({"enter": In(1), "leave": In(1), "room": Out(1)})
+        super().__init__({"enter": In(1), "leave": In(1), "room": Out(1), "busy": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -29,6 +31,7 @@ class Credits(wiring.Component):
         left = Signal()
         m.d.comb += [
             after.eq(inside + self.enter - left),
+            self.busy.eq(inside != 0),
             Assert(~self.enter | self.room),
             Assert(~left | (inside != 0)),
         ]

@@ -14,36 +14,39 @@ from stillframe.contract.memory_map import Memory as Region
 
 from .signatures import FrameControl, HostBus, LayerSignature
 
+FIELDS = tuple(LAYER_FIELDS.values())
+
+COUNT_BITS = 8
+"""Width of what the array counts in a cycle: as many multiplications as it has lanes."""
+
 
 class Sequencer(wiring.Component):
     """The layer program, its counters and its order.
 
-    A layer costs ``FIELD_WORDS + 8`` cycles around its work; one skipped because its input did not change
-    costs ``FIELD_WORDS + 6`` in all.
+    While a layer works the next one's descriptor is loaded into registers of its own, so a layer costs
+    ``OVERHEAD`` cycles around its work, or what is left of the ``FIELD_WORDS + 2`` that loading takes; one
+    skipped because its input did not change costs the loading and ``SKIPPED`` cycles.
 
     Ports:
         layer: The descriptor of the layer being run.
         start: Pulse, the layer's work begins.
-        finder_busy: The event finder is at work; tag_taken: it gave a tag; retired: the last word of a tag
-        went through.
-        encoder_busy, encoder_changed: Of the delta encoder; word_encoded: it took a word.
-        finish: Pulse, the mask writer shall close the tensor; writer_busy: it does.
-        event_taken, event_final, event_macs: The array took an event (not a null one), of the last pass over
-        its pixel, and in a depthwise layer what it counts.
+        working: Something is on its way to the mask writer, from the cycle after ``start`` on.
+        encoder_changed: An element was sent since ``start``; word_encoded: the encoder took a word.
+        finish: Pulse, the mask writer shall close the tensor; writer_busy: it does, from the next cycle on.
+        events, macs: Counted by the array in this cycle.
     """
 
+    OVERHEAD = 11
+    SKIPPED = 6
+
     start: Signal
-    finder_busy: Signal
-    tag_taken: Signal
-    retired: Signal
-    encoder_busy: Signal
+    working: Signal
     encoder_changed: Signal
     word_encoded: Signal
     finish: Signal
     writer_busy: Signal
-    event_taken: Signal
-    event_final: Signal
-    event_macs: Signal
+    events: Signal
+    macs: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -53,17 +56,13 @@ class Sequencer(wiring.Component):
                 "host": In(HostBus()),
                 "layer": Out(LayerSignature()),
                 "start": Out(1),
-                "finder_busy": In(1),
-                "tag_taken": In(1),
-                "retired": In(1),
-                "encoder_busy": In(1),
+                "working": In(1),
                 "encoder_changed": In(1),
                 "word_encoded": In(1),
                 "finish": Out(1),
                 "writer_busy": In(1),
-                "event_taken": In(1),
-                "event_final": In(1),
-                "event_macs": In(7),
+                "events": In(COUNT_BITS),
+                "macs": In(COUNT_BITS),
             }
         )
 
@@ -90,6 +89,7 @@ class Sequencer(wiring.Component):
         ]
 
         number = Signal(range(config.layers))
+        running = Signal()  # a layer of this frame has been taken
         changed = Signal(config.layers)
         key = Signal()
         m.d.comb += layer.key.eq(key)
@@ -105,44 +105,47 @@ class Sequencer(wiring.Component):
             Signal(32, name=n) for n in ("cycles", "issued", "skipped", "events")
         )
         counting = Signal()
-        lanes = Signal(7)
-        m.d.comb += lanes.eq(
-            Mux(
-                layer.depthwise,
-                self.event_macs,
-                Mux(self.event_final, layer.last_lanes, config.total_lanes),
-            )
-        )
         with m.If(counting):
             m.d.sync += [cycles.eq(cycles + 1), control.cycles.eq(control.cycles + 1)]
-        taken = Signal()
-        taken_lanes = Signal(7)
-        m.d.sync += [taken.eq(self.event_taken), taken_lanes.eq(lanes)]
-        with m.If(taken):
-            m.d.sync += [
-                events.eq(events + 1),
-                issued.eq(issued + taken_lanes),
-                skipped.eq(skipped - taken_lanes),
-            ]
+        m.d.sync += [
+            events.eq(events + self.events),
+            issued.eq(issued + self.macs),
+            skipped.eq(skipped - self.macs),
+        ]
 
-        # Pixels between the event finder and the mask writer.
-        in_flight = Signal(16)
-        m.d.sync += in_flight.eq(in_flight + self.tag_taken - self.retired)
-
+        # The loader: layer ``loading`` into registers, then it waits until they are taken.
+        following = {f.name: Signal.like(getattr(layer, f.name), name=f"next_{f.name}") for f in FIELDS}
+        loading = Signal(range(config.layers + 1))
         index = Signal(range(FIELD_WORDS + 1))
-        loaded = Signal(range(FIELD_WORDS + 1))
-        loading = Signal()
-        m.d.comb += layer_read.addr.eq(number * LAYER_WORDS + index)
-        m.d.sync += loading.eq(0)
-        with m.If(loading), m.Switch(loaded):
+        read_index = Signal(range(FIELD_WORDS + 1))
+        reading, loaded, take = Signal(), Signal(), Signal()
+        m.d.comb += layer_read.addr.eq(loading * LAYER_WORDS + index)
+        m.d.sync += [
+            reading.eq(index != FIELD_WORDS),
+            read_index.eq(index),
+            loaded.eq((index == FIELD_WORDS) & ~reading),
+        ]
+        with m.If(index != FIELD_WORDS):
+            m.d.sync += index.eq(index + 1)
+        with m.If(reading), m.Switch(read_index):
             for word in range(FIELD_WORDS):
                 with m.Case(word):
-                    for field in LAYER_FIELDS.values():
+                    for field in FIELDS:
                         if field.word == word:
                             bits = layer_read.data[field.shift : field.shift + field.width]
-                            m.d.sync += getattr(layer, field.name).eq(bits)
+                            m.d.sync += following[field.name].eq(bits)
+        with m.If(take):
+            m.d.sync += [getattr(layer, name).eq(value) for name, value in following.items()]
+            m.d.sync += [number.eq(loading), loading.eq(loading + 1)]
+        reload = Signal()
+        with m.If(take | reload):
+            m.d.sync += [index.eq(0), reading.eq(0), loaded.eq(0)]
+        with m.If(reload):
+            m.d.sync += loading.eq(0)
 
         counter = Signal(range(COUNTER_WORDS + 1))
+        quiet = Signal()
+        m.d.sync += quiet.eq(~self.working)
         m.d.comb += [
             count_write.addr.eq(number * COUNTER_WORDS + counter),
             control.busy.eq(1),
@@ -155,10 +158,9 @@ class Sequencer(wiring.Component):
                     m.next = "LOAD"
 
             with m.State("LOAD"):
-                m.d.sync += [loading.eq(1), loaded.eq(index), index.eq(index + 1)]
-                m.d.comb += counting.eq(number != 0)
-                with m.If(index == FIELD_WORDS):
-                    m.d.sync += loading.eq(0)
+                m.d.comb += [counting.eq(running), take.eq(loaded)]
+                with m.If(loaded):
+                    m.d.sync += running.eq(1)
                     m.next = "CHECK"
 
             with m.State("CHECK"):
@@ -177,17 +179,14 @@ class Sequencer(wiring.Component):
             with m.State("ACCEPT"):  # words from the link
                 m.d.comb += [control.busy.eq(0), control.accepting.eq(1), counting.eq(self.word_encoded)]
                 with m.If(control.run):
-                    m.next = "FINISH"
+                    m.next = "START"
                 with m.Elif(control.begin):
                     m.next = "LOAD"
 
-            with m.State("START"):  # the finder's busy rises
+            with m.State("START"):  # what works rises, and is seen a cycle later
                 m.next = "WORK"
 
-            with m.State("WORK"), m.If(~self.finder_busy & (in_flight == 0) & ~self.tag_taken):
-                m.next = "FINISH"
-
-            with m.State("FINISH"), m.If(~self.encoder_busy):
+            with m.State("WORK"), m.If(quiet & ~self.working):
                 m.d.comb += self.finish.eq(1)
                 m.next = "CLOSE"
 
@@ -214,12 +213,7 @@ class Sequencer(wiring.Component):
                         with m.Case(position):
                             m.d.comb += [counter.eq(name), count_write.data.eq(values[name])]
                 with m.If(step == len(order) - 1):
-                    m.d.sync += [
-                        step.eq(0),
-                        number.eq(number + 1),
-                        index.eq(0),
-                        *(c.eq(0) for c in (cycles, issued, skipped, events)),
-                    ]
+                    m.d.sync += [step.eq(0), *(c.eq(0) for c in (cycles, issued, skipped, events))]
                     m.next = "LOAD"
                     with m.If(layer.last):
                         m.next = "DONE"
@@ -229,10 +223,10 @@ class Sequencer(wiring.Component):
                 m.next = "IDLE"
 
         with m.If(control.begin & ~control.busy):
+            m.d.comb += reload.eq(1)
             m.d.sync += [
                 key.eq(control.key),
-                number.eq(0),
-                index.eq(0),
+                running.eq(0),
                 control.cycles.eq(0),
                 *(c.eq(0) for c in (cycles, issued, skipped, events)),
             ]
