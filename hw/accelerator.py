@@ -23,6 +23,7 @@ from .payloads import PLACE, STRIP, code_word, sum_word, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
+from .signatures import HostBus
 from .state_update import StateUpdate
 from .windows import Windows
 
@@ -198,17 +199,25 @@ class Accelerator(wiring.Component):
         readable: tuple[wiring.Component, ...],
         write_only: tuple[tuple[wiring.Component, Memory], ...],
     ) -> None:
-        """Hang the memories on the host's bus; those that do not answer give zeros, so answers are or-ed."""
+        """Hang the memories on the host's bus; those that do not answer give zeros, so answers are or-ed.
+
+        The bus reaches every memory of the chip: a register each way keeps that out of the clock.
+        """
+        near = HostBus().create()
+        m.d.sync += [
+            getattr(near, name).eq(getattr(bus, name))
+            for name in ("memory", "column", "row", "w_en", "w_data", "r_en")
+        ]
         valid, answer = Const(0, 1), Const(0, 32)
         for part in readable:
             for name in ("memory", "column", "row", "w_en", "w_data", "r_en"):
-                m.d.comb += getattr(part.host, name).eq(getattr(bus, name))
+                m.d.comb += getattr(part.host, name).eq(getattr(near, name))
             valid, answer = valid | part.host.r_valid, answer | part.host.r_data
-        m.d.comb += [bus.r_valid.eq(valid), bus.r_data.eq(answer)]
+        m.d.sync += [bus.r_valid.eq(valid), bus.r_data.eq(answer)]
         for part, memory in write_only:
+            m.d.sync += part.write_en.eq(bus.w_en & (bus.memory == memory))
             m.d.comb += [
-                part.write_en.eq(bus.w_en & (bus.memory == memory)),
-                part.write_column.eq(bus.column),
-                part.write_row.eq(bus.row),
-                part.write_data.eq(bus.w_data),
+                part.write_column.eq(near.column),
+                part.write_row.eq(near.row),
+                part.write_data.eq(near.w_data),
             ]
