@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stillframe.contract import Op
-from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, TABLE_ROWS
+from stillframe.contract.array import ADDRESS_BITS, TABLE_ROWS
 from stillframe.contract.layer import LAYER_FIELDS
 from stillframe.frontend.graph import Add
 
 from .memory import Placement
 from .network import Modes, Network
 from .product import Product
+from .schedule import PHASED_STRIDES
 
 
 def layer_fields(
@@ -44,7 +45,6 @@ def layer_fields(
         "op": int(step.op),
         "use_state": int(network.uses_state(layer, modes)),
         "skip_still": int(skip_still),
-        "groups": 1,
     } | _window_fields(network, placement, layer)
     if step.table is not None:
         fields |= {
@@ -76,6 +76,8 @@ def _output_fields(
         "out_codes": start["CODES"][layer],
         "out_pitch": layout.pitch,
         "out_masks": start["MASKS"][layer],
+        "out_mask_words": layout.mask_words,
+        "out_mask_pitch": layout.mask_pitch,
         "out_events_base": start["EVENTS"][layer],
         "out_rows": start["ROWS"][layer],
         "out_zero_point": network.tensors[layer].zero_point,
@@ -84,32 +86,36 @@ def _output_fields(
 
 
 def _window_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
-    """Where the input tensor lies and how the window moves over it; across a row in padded elements."""
+    """Where the input tensor lies and how the window moves over it."""
     step, source = network.step(layer), network.source(layer)
     layout, start = network.layouts[source], placement.start
-    pixel, segments, rows = layout.padded_channels, network.segments(layer), step.dilation[0]
+    rows, stride = step.dilation[0], step.strides[1]
     return {
         "in_layer": source,
         "in_height": layout.height,
-        "in_row": layout.width * pixel,
-        "in_pitch": layout.pitch,
+        "in_width": layout.width,
         "in_words": layout.words,
+        "in_pitch": layout.pitch,
+        "in_mask_words": layout.mask_words,
+        "in_mask_pitch": layout.mask_pitch,
         "in_codes": start["CODES"][source],
         "in_masks": start["MASKS"][source],
-        "in_events": start["EVENTS"][source] * layout.drain // MASK_BITS,
+        "in_events": start["EVENTS"][source],
         "in_rows": start["ROWS"][source],
         "kernel_rows": step.window[0],
         "row_step": rows,
         "flag_step": rows,
-        "mask_step": rows * layout.pitch * layout.drain // MASK_BITS,
+        "mask_step": rows * layout.mask_pitch,
+        "event_step": rows * layout.pitch,
         "code_step": rows * layout.pitch,
-        "segments": segments,
-        "segment": pixel * (step.window[1] if segments == 1 else 1),
-        "segment_step": pixel * step.dilation[1],
+        "kernel_columns": step.window[1],
+        "span": network.span(layer),
+        "dilation": step.dilation[1] if network.span(layer) else 1,
         "stride_rows": step.strides[0],
-        "stride": step.strides[1] * pixel,
+        "stride": stride,
+        "stride_log2": stride.bit_length() - 1 if stride in PHASED_STRIDES else 0,
         "pad_rows": step.padding[0][0],
-        "pad": step.padding[1][0] * pixel,
+        "pad": step.padding[1][0],
         "repeat_rows": step.repeat[0] - 1,
         "repeat": step.repeat[1] - 1,
     }
@@ -128,6 +134,7 @@ def _second_input_fields(network: Network, placement: Placement, layer: int) -> 
         "second_layer": second,
         "kernel_rows": 2,
         "row_step": 0,
+        "event_step": 0,
         "flag_step": distance("ROWS", LAYER_FIELDS["flag_step"].width),
         "mask_step": distance("MASKS", ADDRESS_BITS),
         "code_step": distance("CODES", ADDRESS_BITS),
@@ -141,15 +148,17 @@ def _second_input_fields(network: Network, placement: Placement, layer: int) -> 
 
 def _mac_fields(network: Network, placement: Placement, layer: int, product: Product) -> dict[str, int]:
     """Passes of the array, requantisation, and where weights, parameters and state lie."""
-    config, start = network.config, placement.start
-    source, target = network.layouts[network.source(layer)], network.layouts[layer]
-    groups, lanes, multiplier = network.groups(layer), config.total_lanes, product.depth_multiplier
-    last_lanes = target.channels - (groups - 1) * lanes
+    start, target = placement.start, network.layouts[layer]
+    groups, full, blocks = network.groups(layer), network.pass_channels(layer), network.blocks(layer)
+    last = target.channels - (groups - 1) * full
+    drain = network.config.drain
     fields = {
+        "share_log2": network.share(layer).bit_length() - 1,
+        "block_log2": blocks.log2,
+        "strip": blocks.strip,
         "groups": groups,
-        "group_words": lanes // config.drain,
-        "last_words": -(-last_lanes // config.drain),
-        "last_lanes": last_lanes,
+        "pass_words": -(-full // drain),
+        "last_words": -(-last // drain),
         "weights": start["WEIGHTS"][layer],
         "params": start["PARAMS"][layer],
         "border_rows": product.borders[1] * target.words if product.borders[0] > 1 else 0,
@@ -160,22 +169,20 @@ def _mac_fields(network: Network, placement: Placement, layer: int, product: Pro
         "round_once": int(product.round_once),
         "requant_zero_point": product.zero_point,
     }
+    if product.channelwise:
+        fields["depthwise"] = 1
+    elif product.depthwise:  # an event is of use to its channel's outputs only, whatever pass they are in
+        fields |= {"pass_macs": 0, "last_macs": product.depth_multiplier}
+    else:
+        fields |= {"pass_macs": full, "last_macs": last}
     if product.weights is not None:
-        pixel = 1 if product.depthwise else source.padded_channels
-        columns = network.step(layer).window[1]
+        columns, tap_rows = network.step(layer).window[1], network.tap_rows(layer)
+        word_row = 0 if product.channelwise else columns * tap_rows
         fields |= {
+            "tap_rows": tap_rows,
+            "word_row": word_row,
+            "kernel_row": network.weight_rows(layer) // network.step(layer).window[0],
             "kernel": network.weight_rows(layer),
-            "kernel_row": columns * pixel,
-            "segment_weights": pixel if network.segments(layer) > 1 else 0,
-        }
-    if product.depthwise:
-        fields |= {
-            "depthwise": 1,
-            "in_channels": source.channels,
-            "multiplier": multiplier,
-            "segment": -(-min(lanes, target.channels) // multiplier),
-            "group_channels": lanes // multiplier,
-            "group_rest": lanes % multiplier,
         }
     return fields
 

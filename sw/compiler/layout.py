@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import MASK_BITS, TABLE_ROWS
+from stillframe.contract.array import MASK_COLUMNS, TABLE_ROWS
 from stillframe.contract.memory_map import Param
 from stillframe.frontend.graph import Int8
 from stillframe.frontend.shapes import map_shape
 
 from .product import Product
+from .schedule import share
 
 Words = npt.NDArray[np.uint32]
 
@@ -24,7 +25,9 @@ class TensorLayout:
 
     Attributes:
         words: Activation words of a pixel.
-        pitch: Activation words from one row to the next: a multiple of 32 elements.
+        pitch: Activation words of a row: the first one of every pixel, then the second of every pixel, ...
+        mask_words: Mask words of a channel word in a row, each of ``MASK_COLUMNS`` pixels.
+        mask_pitch: Mask words of a row.
     """
 
     height: int
@@ -54,8 +57,7 @@ class TensorLayout:
 
     @property
     def pitch(self) -> int:
-        aligned = MASK_BITS // self.drain
-        return -(-self.width * self.words // aligned) * aligned
+        return self.words * self.width
 
     @property
     def size(self) -> int:
@@ -64,31 +66,63 @@ class TensorLayout:
 
     @property
     def mask_words(self) -> int:
-        """32-bit mask words of the tensor."""
-        return self.size * self.drain // MASK_BITS
+        return -(-self.width // MASK_COLUMNS)
+
+    @property
+    def mask_pitch(self) -> int:
+        return self.words * self.mask_words
+
+    @property
+    def mask_size(self) -> int:
+        """Mask words of the tensor."""
+        return self.height * self.mask_pitch
 
 
-def passes(channels: int, config: ArrayConfig) -> int:
-    """Passes of the array over an output pixel of ``channels`` channels."""
-    return -(-channels // config.total_lanes)
+def pack_weights(product: Product, stride: int, config: ArrayConfig) -> Words:
+    """WEIGHTS rows of a MAC layer with a column stride, uint32 (rows, columns), four lanes a column.
 
-
-def pack_weights(product: Product, config: ArrayConfig) -> Words:
-    """WEIGHTS rows of a MAC layer, uint32 (rows, columns), four lanes a column."""
-    lanes = config.total_lanes
-    groups = passes(product.bias.shape[1], config)
+    All banks' lanes are counted through: lane l of bank b is lane b * lanes + l of a row.
+    """
     if product.weights is None:
-        by_pass = np.ones((1, lanes), np.int8)
+        by_lane = np.ones((1, config.total_lanes), np.int8)
+    elif product.channelwise:
+        by_lane = _channelwise(product.weights[..., 0], stride, config)
     else:
-        rows, columns, inputs, outputs = product.weights.shape
-        if product.depthwise:
-            inputs, outputs, pixel = 1, inputs * outputs, 1
-        else:
-            pixel = TensorLayout(1, 1, inputs, config.drain).padded_channels
-        weights = np.zeros((rows, columns, pixel, groups * lanes), np.int8)
-        weights[:, :, :inputs, :outputs] = product.weights.reshape(rows, columns, inputs, outputs)
-        by_pass = weights.reshape(-1, groups, lanes).transpose(1, 0, 2).reshape(-1, lanes)
-    return np.ascontiguousarray(by_pass).view("<u4").astype(np.uint32)
+        by_lane = _convolution(product.dense_weights(), config)
+    return np.ascontiguousarray(by_lane).view("<u4").astype(np.uint32)
+
+
+def _convolution(weights: Int8, config: ArrayConfig) -> Int8:
+    """Rows: pass, kernel row, channel word, kernel column, element of a group's share of it.
+
+    With S banks sharing an output, bank b takes the elements e with e % S == b % S, and its lane l is output
+    (b // S) * lanes + l of the pass.
+    """
+    rows, columns, inputs, outputs = weights.shape
+    shared = share(outputs, config)
+    units = config.banks // shared
+    words, passes = -(-inputs // config.drain), -(-outputs // (units * config.lanes))
+    padded = np.zeros((rows, columns, words * config.drain, passes * units * config.lanes), np.int8)
+    padded[:, :, :inputs, :outputs] = weights
+    channels = (words, config.group, units, shared)  # element s * banks + k * S + class of a word
+    split = padded.reshape(rows, columns, *channels, passes, units, config.lanes)
+    y, x, word, s, k, member, of_pass, unit, lane = range(9)
+    return split.transpose(of_pass, y, word, x, k, s, unit, member, lane).reshape(-1, config.total_lanes)
+
+
+def _channelwise(weights: Int8, stride: int, config: ArrayConfig) -> Int8:
+    """Rows: channel word, kernel row, kernel column x; (rows, columns, channels) weights.
+
+    Lane t * group + s of bank q has the weight of column x + stride * t for element s * banks + q.
+    """
+    rows, columns, channels = weights.shape
+    words, taps = -(-channels // config.drain), config.taps
+    padded = np.zeros((rows, columns + stride * (taps - 1), words * config.drain), np.int8)
+    padded[:, :columns, :channels] = weights
+    by_tap = np.stack([padded[:, stride * t : stride * t + columns] for t in range(taps)], axis=2)
+    split = by_tap.reshape(rows, columns, taps, words, config.group, config.banks)
+    y, x, tap, word, s, bank = range(6)
+    return split.transpose(word, y, x, bank, tap, s).reshape(-1, config.total_lanes)
 
 
 def pack_params(product: Product, config: ArrayConfig) -> Words:

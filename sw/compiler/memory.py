@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, MASK_BITS, TABLE_ROWS
+from stillframe.contract.array import ACC_BITS, MASK_COLUMNS, TABLE_ROWS
 
 from .layout import table_blocks
 from .network import Modes, Network
@@ -45,7 +45,7 @@ def memory_sizes(config: ArrayConfig) -> dict[str, tuple[int, int]]:
     return {
         "CODES": (config.codes_words, 8 * drain),
         "EVENTS": (config.events_words, 9 * drain),
-        "MASKS": (config.masks_words, MASK_BITS),
+        "MASKS": (config.masks_words, MASK_COLUMNS * drain),
         "ROWS": (config.rows, 1),
         "STATE": (config.state_words, ACC_BITS * drain),
         "WEIGHTS": (config.weights_words, 8 * config.total_lanes),
@@ -82,7 +82,7 @@ def _shares(network: Network, modes: Modes) -> dict[str, list[int]]:
         "EVENTS": [
             layout.size if network.mac_readers(tensor) else 0 for tensor, layout in enumerate(layouts)
         ],
-        "MASKS": [layout.mask_words for layout in layouts],
+        "MASKS": [layout.mask_size for layout in layouts],
         "ROWS": [layout.height for layout in layouts],
         "STATE": [0],
         "WEIGHTS": [0],

@@ -9,8 +9,9 @@ from functools import cached_property
 from stillframe.contract import ArrayConfig, Mode, Op
 from stillframe.frontend.graph import Graph, Tensor
 
-from .layout import TensorLayout, passes
+from .layout import TensorLayout
 from .lowering import Lowered, Step
+from .schedule import Blocks, blocks, share
 
 Modes = Sequence[Mode]
 """Mode of each device tensor."""
@@ -100,20 +101,44 @@ class Network:
         tensors = (*self.sources(layer), layer)
         return any(modes[tensor] is not Mode.DELTA for tensor in tensors)
 
+    def channelwise(self, layer: int) -> bool:
+        """Whether the lanes of a MAC layer stand for input channels."""
+        product = self.step(layer).product
+        return product is not None and product.channelwise
+
+    def share(self, layer: int) -> int:
+        """Banks that share each output of a MAC layer: a power of two; all if lanes are input channels."""
+        if self.channelwise(layer):
+            return self.config.banks
+        return share(self.layouts[layer].channels, self.config)
+
+    def pass_channels(self, layer: int) -> int:
+        """Output channels of a full pass of a MAC layer."""
+        if self.channelwise(layer):
+            return self.config.drain
+        return self.config.banks // self.share(layer) * self.config.lanes
+
     def groups(self, layer: int) -> int:
-        """Passes of the array over an output pixel."""
-        return passes(self.layouts[layer].channels, self.config)
+        """Passes of the array over an output row."""
+        return -(-self.layouts[layer].channels // self.pass_channels(layer))
+
+    def span(self, layer: int) -> int:
+        """Columns from the first one of a layer's window to its last."""
+        step = self.step(layer)
+        return (step.window[1] - 1) * step.dilation[1]
+
+    def blocks(self, layer: int) -> Blocks:
+        """How the output rows of a MAC layer are cut up."""
+        return blocks(self.span(layer), self.step(layer).strides[1], self.layouts[layer].width)
 
     def weights(self, layer: int) -> int:
         """Weights that a layer has in the model."""
         product = self.step(layer).product if layer else None
         return 0 if product is None or product.weights is None else int(product.weights.size)
 
-    def segments(self, layer: int) -> int:
-        """Parts of a kernel row that are walked apart."""
-        step = self.step(layer)
-        apart = step.dilation[1] > 1 or (step.product is not None and step.product.depthwise)
-        return step.window[1] if apart else 1
+    def tap_rows(self, layer: int) -> int:
+        """WEIGHTS rows of a MAC layer from one kernel column to the next, where it has rows for each."""
+        return 1 if self.channelwise(layer) else self.config.drain // self.share(layer)
 
     def weight_rows(self, layer: int) -> int:
         """WEIGHTS rows of a MAC layer's pass; weights that are all 1 are one row for all."""
@@ -121,8 +146,8 @@ class Network:
         assert step.product is not None, "only MAC layers have weights"
         if step.product.weights is None:
             return 1
-        pixel = 1 if step.product.depthwise else self.layouts[self.source(layer)].padded_channels
-        return step.window[0] * step.window[1] * pixel
+        words = 1 if self.channelwise(layer) else self.layouts[self.source(layer)].words
+        return step.window[0] * step.window[1] * words * self.tap_rows(layer)
 
     def macs_dense(self, layer: int) -> int:
         """Multiplications of a dense pass over taps inside the image, real channels only."""

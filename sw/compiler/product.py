@@ -45,6 +45,25 @@ class Product:
         """Output channels of an input channel of a depthwise layer."""
         return self.weights.shape[3] if self.depthwise and self.weights is not None else 1
 
+    @property
+    def channelwise(self) -> bool:
+        """Whether lanes stand for input channels: depthwise, with one output of each."""
+        return self.depthwise and self.depth_multiplier == 1
+
+    def dense_weights(self) -> Int8:
+        """Weights as of a plain convolution: 0 where an output does not read an input channel.
+
+        int8 (rows, columns, input channels, output channels).
+        """
+        assert self.weights is not None, "weights that are all 1 have no shape"
+        if not self.depthwise:
+            return self.weights
+        rows, columns, inputs, multiplier = self.weights.shape
+        weights = np.zeros((rows, columns, inputs, inputs, multiplier), np.int8)
+        channels = np.arange(inputs)
+        weights[:, :, channels, channels] = self.weights
+        return weights.reshape(rows, columns, inputs, inputs * multiplier)
+
 
 def convolution(graph: Graph, node: Conv | DepthwiseConv) -> Product:
     """Of CONV_2D, FULLY_CONNECTED and DEPTHWISE_CONV_2D."""

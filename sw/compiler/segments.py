@@ -39,10 +39,13 @@ def segments(network: Network, layers: Sequence[LayerSpec]) -> tuple[Segment, ..
     Layers lie in these memories one behind the other, in their order, as :func:`~.memory.place` stacks them.
     """
     config = network.config
-    products = [step.product for step in network.steps if step.product is not None]
     parts = {
         Memory.LAYERS: [_descriptors(layers)],
-        Memory.WEIGHTS: [pack_weights(product, config) for product in products],
+        Memory.WEIGHTS: [
+            pack_weights(step.product, step.strides[1], config)
+            for step in network.steps
+            if step.product is not None
+        ],
         Memory.PARAMS: list(_params(network)),
         Memory.TABLES: [pack_table(step.table, config) for step in network.steps if step.table is not None],
     }

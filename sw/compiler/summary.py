@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stillframe.contract import Memory, Op, Program
-from stillframe.contract.array import MASK_BITS
 from stillframe.contract.program import LayerSpec, OutputSpec, TensorSpec
 
 from .memory import MemoryUse, memory_sizes
@@ -25,7 +24,7 @@ def memory_use(program: Program) -> list[MemoryUse]:
         fields = layer.fields
         size = fields["out_height"] * fields["out_pitch"]
         reach("CODES", fields["out_codes"] + size)
-        reach("MASKS", fields["out_masks"] + size * program.config.drain // MASK_BITS)
+        reach("MASKS", fields["out_masks"] + fields["out_height"] * fields["out_mask_pitch"])
         reach("ROWS", fields["out_rows"] + fields["out_height"])
         if fields["out_events"]:
             reach("EVENTS", fields["out_events_base"] + size)
@@ -136,14 +135,11 @@ def _host(host_ops: Sequence[dict[str, object]]) -> str:
 
 
 def _layer_row(index: int, layer: LayerSpec, tensors: Sequence[TensorSpec]) -> Row:
-    fields, source, target = layer.fields, tensors[layer.input], tensors[layer.output]
+    fields, target = layer.fields, tensors[layer.output]
     kernel = ""
     if fields["op"] in (Op.MAC, Op.POOL):
-        pixel = fields["in_row"] // source.width
-        segments = fields["segments"]
-        columns = segments if segments > 1 or fields.get("depthwise") else fields["segment"] // pixel
-        kernel = f"{fields['kernel_rows']} x {columns}"
-        strides = (fields["stride_rows"], fields["stride"] // pixel)
+        kernel = f"{fields['kernel_rows']} x {fields['kernel_columns']}"
+        strides = (fields["stride_rows"], fields["stride"])
         if strides != (1, 1):
             kernel += f" / {strides[0]}" if strides[0] == strides[1] else f" / {strides[0]}, {strides[1]}"
     return [

@@ -14,7 +14,7 @@ class Memory(IntEnum):
     """Memories on the host bus."""
 
     LAYERS = 0  # descriptors: row = layer * LAYER_WORDS + word
-    WEIGHTS = 1  # column k: lanes 4k to 4k+3, a signed byte each, lane 4k lowest
+    WEIGHTS = 1  # column k: lanes 4k to 4k+3 of all banks, a signed byte each, lane 4k lowest
     PARAMS = 2  # columns 3d, 3d+1, 3d+2 of drained element d: see Param
     TABLES = 3  # column d: four int8 codes a row, from code -128 up, lowest byte first
     STATE = 4  # column d: one accumulator, sign-extended
@@ -35,9 +35,9 @@ class Counter(IntEnum):
     """Counters of a layer, for the frame run last."""
 
     CYCLES = 0  # from the layer's start to its last output; for the input, words encoded
-    MACS_ISSUED = 1  # events taken by the array x lanes with a channel
+    MACS_ISSUED = 1  # multiplications of events: see pass_macs; in a depthwise layer the same as EVENTS
     MACS_SKIPPED = 2  # macs_dense - issued
-    EVENTS = 3  # events taken by the array
+    EVENTS = 3  # events x kernel columns that they meet, of each pass
 
 
 MAX_LEFT_SHIFT = 7
@@ -46,7 +46,7 @@ MAX_LEFT_SHIFT = 7
 MAGIC = 0x53544C46
 """First word of the info memory: "STLF"."""
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Version of the packets, the memory map and the layer descriptor together."""
 
 INFO_FIELDS = (

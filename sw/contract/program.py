@@ -25,7 +25,7 @@ from .layer import Mode
 from .memory_map import PROTOCOL_VERSION, Memory
 
 FILE_MAGIC = b"STLFPROG"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TensorSpec:
         scale, zero_point: Quantisation: real = scale * (code - zero_point).
         codes: First word in CODES.
         pitch: Activation words from one row to the next.
-        words: Activation words of a pixel.
+        words: Activation words of a pixel: word j of pixel (y, x) is ``codes + y * pitch + j * width + x``.
         mode: What its encoder calls an event.
         threshold: Codes by which a value may differ from the last one sent, unsent.
     """

@@ -55,6 +55,7 @@ def read_tensors(device: Device, program: Program, indices: Sequence[int]) -> di
 
 
 def _addresses(tensor: TensorSpec) -> npt.NDArray[np.intp]:
-    """The CODES words of a tensor without those between its rows: (height, width x words)."""
-    rows = tensor.codes + tensor.pitch * np.arange(tensor.height)
-    return rows[:, np.newaxis] + np.arange(tensor.width * tensor.words)
+    """The CODES words of a tensor's pixels: (height, width, words)."""
+    words = np.arange(tensor.words * tensor.width).reshape(tensor.words, tensor.width).T
+    rows: npt.NDArray[np.intp] = tensor.codes + tensor.pitch * np.arange(tensor.height)
+    return rows[:, np.newaxis, np.newaxis] + words
