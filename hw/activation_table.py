@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, TABLE_ROWS, ArrayConfig
 
-from .payloads import table_word
-from .signatures import LayerSignature, code_word
+from .payloads import code_word, table_word
+from .signatures import COLUMN_BITS, LayerSignature
 
 
 class ActivationTable(wiring.Component):
@@ -22,7 +22,7 @@ class ActivationTable(wiring.Component):
     Attributes:
         i: Stream of :func:`~stillframe.hw.payloads.table_word`. The tables of a word are in block
             ``layer.table + row - layer.params``, or in block ``layer.table`` if they are shared.
-        o: Stream of :func:`~stillframe.hw.signatures.code_word`.
+        o: Stream of :func:`~stillframe.hw.payloads.code_word`.
         layer: ``use_table``, ``table_shared``, ``table`` and ``params`` are used. They are constant from the
             cycle before the layer's first word until its last has left.
         write_en, write_column, write_row, write_data: Host's port to TABLES: four int8 codes of element
@@ -47,7 +47,7 @@ class ActivationTable(wiring.Component):
                 "o": Out(stream.Signature(code_word(config))),
                 "layer": In(LayerSignature()),
                 "write_en": In(1),
-                "write_column": In(6),
+                "write_column": In(COLUMN_BITS),
                 "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
             }
@@ -79,7 +79,7 @@ class ActivationTable(wiring.Component):
         with m.If(advance):
             m.d.sync += block.eq(base + Mux(layer.table_shared, 0, i.p.row))
 
-        for name in ("offset", "valid", "last"):
+        for name in ("offset", "valid"):
             kept = Signal.like(o.p[name], name=f"{name}_out", reset_less=True)
             with m.If(advance):
                 m.d.sync += kept.eq(words[3][name])

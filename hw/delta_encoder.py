@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.layer import Mode
 
-from .payloads import mask_update
-from .signatures import LayerSignature, code_word
+from .payloads import code_word
+from .signatures import LayerSignature
 
 
 class DeltaEncoder(wiring.Component):
@@ -21,6 +21,8 @@ class DeltaEncoder(wiring.Component):
     Latency ``LATENCY`` cycles from a word to its mask, throughput one word a cycle.
 
     Ports:
+        i: Stream of :func:`~stillframe.hw.payloads.code_word`.
+        o: For each word a bit for each of its elements, element 0 lowest: whether it is an event.
         codes_address, codes_en, codes_data: Reads the codes last sent; data is taken in the next cycle and
             must hold as long as ``codes_en`` stays low.
         store_en, store_address, store_codes: Writes the codes sent (CODES).
@@ -50,7 +52,7 @@ class DeltaEncoder(wiring.Component):
             {
                 "layer": In(LayerSignature()),
                 "i": In(stream.Signature(code_word(config))),
-                "o": Out(stream.Signature(mask_update(config))),
+                "o": Out(stream.Signature(config.drain)),
                 "codes_address": Out(ADDRESS_BITS),
                 "codes_en": Out(1),
                 "codes_data": In(codes),
@@ -103,8 +105,6 @@ class DeltaEncoder(wiring.Component):
             self.store_address.eq(layer.out_codes + words[-1].offset),
             self.event_en.eq(fresh & layer.out_events),
             self.event_address.eq(layer.out_events_base + words[-1].offset),
-            self.o.p.offset.eq(words[-1].offset),
-            self.o.p.last.eq(words[-1].last),
         ]
         for d in range(config.drain):
             before = Signal(signed(8), name=f"before_{d}", reset_less=True)
@@ -134,12 +134,12 @@ class DeltaEncoder(wiring.Component):
             ]
             with m.Switch(layer.out_mode):
                 with m.Case(Mode.DELTA):
-                    m.d.comb += [self.o.p.bits[d].eq(sent), self.event_values[d].eq(Mux(sent, delta, 0))]
+                    m.d.comb += [self.o.p[d].eq(sent), self.event_values[d].eq(Mux(sent, delta, 0))]
                 with m.Case(Mode.DIRECT):
                     m.d.comb += [
-                        self.o.p.bits[d].eq(words[-1].valid[d] & (level != 0)),
+                        self.o.p[d].eq(words[-1].valid[d] & (level != 0)),
                         self.event_values[d].eq(level),
                     ]
                 with m.Default():
-                    m.d.comb += [self.o.p.bits[d].eq(words[-1].valid[d]), self.event_values[d].eq(level)]
+                    m.d.comb += [self.o.p[d].eq(words[-1].valid[d]), self.event_values[d].eq(level)]
         return m

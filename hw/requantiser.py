@@ -11,11 +11,14 @@ from stillframe.contract.array import ADDRESS_BITS, SUM_BITS, ArrayConfig
 from stillframe.contract.memory_map import Param
 
 from .payloads import sum_word, table_word
-from .signatures import LayerSignature
+from .signatures import COLUMN_BITS, LayerSignature
 
 MULTIPLIER_BITS = 31
 RIGHT_BITS = 5
 LEFT_BITS = 3
+
+LUT_RAM_DEPTH = 128
+"""Up to this depth synthesis may put PARAMS into LUTs."""
 
 
 class RequantiseLane(wiring.Component):
@@ -150,7 +153,7 @@ class Requantiser(wiring.Component):
             :class:`~stillframe.contract.memory_map.Param`), for use while no word is in the pipeline.
     """
 
-    MEMORY_LATENCY = 2  # the block RAM and a fabric register, since its output is late in the cycle
+    MEMORY_LATENCY = 2  # the memory and a fabric register, since a block RAM's output is late in the cycle
     LATENCY = MEMORY_LATENCY + RequantiseLane.LATENCY
 
     i: stream.Interface
@@ -169,7 +172,7 @@ class Requantiser(wiring.Component):
                 "o": Out(stream.Signature(table_word(config))),
                 "layer": In(LayerSignature()),
                 "write_en": In(1),
-                "write_column": In(6),
+                "write_column": In(COLUMN_BITS),
                 "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
             }
@@ -194,7 +197,7 @@ class Requantiser(wiring.Component):
             word = kept
             if stage + 1 == self.MEMORY_LATENCY:
                 z = word.z
-        for name in ("row", "offset", "valid", "last"):
+        for name in ("row", "offset", "valid"):
             m.d.comb += o.p[name].eq(word[name])
 
         # The shifts of all lanes share a memory word, hence a block RAM: they are a byte each.
@@ -226,7 +229,9 @@ class Requantiser(wiring.Component):
         """
         drain = self.config.drain
         shape = data.ArrayLayout(len(value), drain)
-        storage = Memory(shape=shape, depth=self.config.params_words, init=[], attrs={"ram_style": "block"})
+        depth = self.config.params_words
+        style = {"ram_style": "block"} if depth > LUT_RAM_DEPTH else {}
+        storage = Memory(shape=shape, depth=depth, init=[], attrs=style)
         m.submodules[param.name.lower()] = storage
         write, read = storage.write_port(granularity=1), storage.read_port()
         output = Signal(shape, name=f"{param.name.lower()}_output", reset_less=True)

@@ -1,17 +1,21 @@
-"""Signatures and payloads that more than one component speaks."""
+"""Signatures that more than one component speaks."""
 
 from __future__ import annotations
 
 from amaranth.hdl import Shape, signed, unsigned
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS
 from stillframe.contract.layer import LAYER_FIELDS
 
 
 def _shape(width: int, is_signed: bool) -> Shape:
     return signed(width) if is_signed else unsigned(width)
+
+
+COLUMN_BITS = 7
+"""Width of a column on the host bus: the widest array's PARAMS have 3 x 32."""
 
 
 class LayerSignature(wiring.Signature):
@@ -34,7 +38,7 @@ class HostBus(wiring.Signature):
         super().__init__(
             {
                 "memory": Out(3),
-                "column": Out(6),
+                "column": Out(COLUMN_BITS),
                 "row": Out(ADDRESS_BITS),
                 "w_en": Out(1),
                 "w_data": Out(32),
@@ -67,19 +71,3 @@ class FrameControl(wiring.Signature):
                 "cycles": In(32),
             }
         )
-
-
-def code_word(config: ArrayConfig) -> data.StructLayout:
-    """A word of new codes on its way to the delta encoder.
-
-    ``offset`` is the word's offset in its tensor; ``valid`` marks elements that are channels, not padding;
-    ``last`` is set on the last word of what one walker tag stands for (always 0 from the link).
-    """
-    return data.StructLayout(
-        {
-            "offset": ADDRESS_BITS,
-            "codes": data.ArrayLayout(signed(8), config.drain),
-            "valid": config.drain,
-            "last": 1,
-        }
-    )

@@ -11,11 +11,12 @@ from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
 from stillframe.contract.memory_map import Memory as Region
 
 from .payloads import sum_word
-from .signatures import HostBus, LayerSignature
+from .signatures import COLUMN_BITS, HostBus, LayerSignature
 
 
 class StateUpdate(wiring.Component):
-    """Adds the stored accumulators to a word of sums and keeps the result (brief, section 2: Z).
+    """Adds the stored accumulators to a word of sums and keeps the result
+    (Z in docs/architecture.md).
 
     With ``use_state`` in a key frame the sums are kept as they are; without it nothing is added or kept. Sums
     wrap at ``ACC_BITS`` bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles,
@@ -82,7 +83,7 @@ class StateUpdate(wiring.Component):
         ]
 
         # The host.
-        column = Signal(6, reset_less=True)
+        column = Signal(COLUMN_BITS, reset_less=True)
         mine = Signal()
         reading = Signal(2)
         m.d.comb += mine.eq(host.memory == Region.STATE)

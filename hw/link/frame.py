@@ -6,9 +6,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, ArrayConfig
 from stillframe.contract.layer import Mode
-from stillframe.hw.signatures import LayerSignature, code_word
+from stillframe.hw.payloads import code_word, placed
+from stillframe.hw.signatures import LayerSignature
 
 RUN_BYTE = data.StructLayout({"value": 8, "last": 1})
 """A byte of an INPUT payload; ``last`` marks the payload's last one."""
@@ -44,10 +45,11 @@ class FrameReceiver(wiring.Component):
     Members:
         i: Payloads of INPUT packets.
         progress: See :class:`FrameProgress`.
-        layer: Layer 0 (``in_channels``, ``out_width``, ``out_height``, ``out_words``, ``out_pitch``,
+        layer: Layer 0 (``in_channels``, ``out_width``, ``out_height``, ``out_pitch``, ``out_mask_pitch``,
             ``out_zero_point``, ``out_mode`` and ``key``), constant from ``progress.begin`` to the frame's
             end.
-        o: Words, see :func:`~stillframe.hw.signatures.code_word`.
+        o: Words and their places, see :func:`~stillframe.hw.payloads.code_word`; word j of pixel (y, x) has
+            offset y * ``out_pitch`` + j * ``out_width`` + x.
     """
 
     i: stream.Interface
@@ -62,27 +64,28 @@ class FrameReceiver(wiring.Component):
                 "i": In(stream.Signature(RUN_BYTE)),
                 "progress": In(FrameProgress()),
                 "layer": In(LayerSignature()),
-                "o": Out(stream.Signature(code_word(config))),
+                "o": Out(stream.Signature(placed(code_word(config)))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layer, progress = self.layer, self.progress
-        byte = self.i.payload
+        byte, word, place = self.i.payload, self.o.p.word, self.o.p.place
 
         remaining = Signal(8)  # pixels of the run, first to skip, then to take
-        offset = Signal(ADDRESS_BITS)  # of the next word
+        y, x = Signal(12), Signal(12)
+        mask = Signal(ADDRESS_BITS)  # the row's first mask word
         next_row = Signal(ADDRESS_BITS)  # offset of the next row's first word
-        columns_left = Signal(12)
-        rows_left = Signal(12)
+        pixel = Signal(ADDRESS_BITS)  # offset of the pixel's first word
+        offset = Signal(ADDRESS_BITS)  # of the next word
         channels_left = Signal(12)
         element = Signal(range(self._drain))
+        first = Signal()  # the next word is its pixel's first
         skipped = Signal()
-        at_end = rows_left == 0
+        at_end = y == layer.out_height
         advance = ~self.o.valid | self.o.ready
         step = Signal()  # go to the next pixel
-        forward = Signal(16)  # words to go on
 
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -106,7 +109,6 @@ class FrameReceiver(wiring.Component):
                 with m.Else():
                     m.d.comb += step.eq(1)
                     m.d.sync += [remaining.eq(remaining - 1), skipped.eq(1)]
-                    m.d.comb += forward.eq(layer.out_words)
             with m.State("COUNT"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid):
@@ -124,11 +126,22 @@ class FrameReceiver(wiring.Component):
                 with m.Else():
                     m.d.comb += self.i.ready.eq(advance)
                 with m.If(self.i.valid & self.i.ready):
-                    self._place(m, element, offset)
+                    self._put(m, element)
                     m.d.sync += [element.eq(element + 1), channels_left.eq(channels_left - 1)]
                     with m.If((element == self._drain - 1) | (channels_left == 1)):
-                        m.d.sync += [self.o.valid.eq(1), element.eq(0)]
-                        m.d.comb += forward.eq(1)
+                        m.d.sync += [
+                            self.o.valid.eq(1),
+                            word.offset.eq(offset),
+                            place.y.eq(y),
+                            place.mask.eq(mask),
+                            place.block.eq(x // MASK_COLUMNS),
+                            place.column.eq(x % MASK_COLUMNS),
+                            place.first.eq(first),
+                            place.last.eq(channels_left == 1),
+                            element.eq(0),
+                            first.eq(0),
+                            offset.eq(offset + layer.out_width),
+                        ]
                     with m.If(byte.last):
                         m.next = "SKIP"
                         with m.If((channels_left != 1) | (remaining != 1)):
@@ -144,24 +157,34 @@ class FrameReceiver(wiring.Component):
                 with m.If(self.i.valid & byte.last):
                     m.next = "SKIP"
 
-        m.d.sync += offset.eq(offset + forward)
         with m.If(step):
-            m.d.sync += [columns_left.eq(columns_left - 1), channels_left.eq(layer.in_channels)]
-            with m.If(columns_left == 1):
+            m.d.sync += [
+                x.eq(x + 1),
+                pixel.eq(pixel + 1),
+                offset.eq(pixel + 1),
+                channels_left.eq(layer.in_channels),
+                first.eq(1),
+            ]
+            with m.If(x + 1 == layer.out_width):
                 m.d.sync += [
-                    columns_left.eq(layer.out_width),
-                    rows_left.eq(rows_left - 1),
+                    x.eq(0),
+                    y.eq(y + 1),
+                    mask.eq(mask + layer.out_mask_pitch),
+                    pixel.eq(next_row),
                     offset.eq(next_row),
                     next_row.eq(next_row + layer.out_pitch),
                 ]
 
         with m.If(progress.begin):
             m.d.sync += [
-                offset.eq(0),
+                x.eq(0),
+                y.eq(0),
+                mask.eq(0),
                 next_row.eq(layer.out_pitch),
-                columns_left.eq(layer.out_width),
-                rows_left.eq(layer.out_height),
+                pixel.eq(0),
+                offset.eq(0),
                 channels_left.eq(layer.in_channels),
+                first.eq(1),
                 element.eq(0),
                 skipped.eq(0),
                 progress.truncated.eq(0),
@@ -169,13 +192,11 @@ class FrameReceiver(wiring.Component):
             ]
         return m
 
-    def _place(self, m: Module, element: Signal, offset: Signal) -> None:
+    def _put(self, m: Module, element: Signal) -> None:
         """Put the byte into the word; the first byte of a word makes the others padding."""
-        word, value = self.o.payload, self.i.payload.value
+        word, value = self.o.p.word, self.i.payload.value
         for d in range(self._drain):
             with m.If(element == d):
                 m.d.sync += [word.codes[d].eq(value), word.valid[d].eq(1)]
             with m.Elif(element == 0):
                 m.d.sync += [word.codes[d].eq(self.layer.out_zero_point), word.valid[d].eq(0)]
-        with m.If(element == 0):
-            m.d.sync += word.offset.eq(offset)

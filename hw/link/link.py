@@ -7,7 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from stillframe.contract.array import ArrayConfig
-from stillframe.hw.signatures import FrameControl, HostBus, LayerSignature, code_word
+from stillframe.hw.payloads import code_word, placed
+from stillframe.hw.signatures import FrameControl, HostBus, LayerSignature
 
 from .commands import CommandProcessor
 from .frame import FrameReceiver
@@ -29,7 +30,8 @@ class Link(wiring.Component):
         bus: The memories.
         control: The sequencer.
         layer: Registers of the layer being run; read only between BEGIN and RUN, when it is layer 0.
-        words: New codes of the input tensor, in raster order; what is left out keeps its value.
+        words: New codes of the input tensor and their places, pixel by pixel; what is left out keeps its
+            value.
     """
 
     rx: stream.Interface
@@ -48,7 +50,7 @@ class Link(wiring.Component):
                 "bus": Out(HostBus()),
                 "control": Out(FrameControl()),
                 "layer": In(LayerSignature()),
-                "words": Out(stream.Signature(code_word(config))),
+                "words": Out(stream.Signature(placed(code_word(config)))),
             }
         )
 
