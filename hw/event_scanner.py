@@ -1,4 +1,4 @@
-"""Finds the events in mask words, one a cycle, and reads their values."""
+"""Finds the events of one group of elements in the mask words asked for, one a cycle, and reads them."""
 
 from __future__ import annotations
 
@@ -7,194 +7,238 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, MAX_BANKS, ArrayConfig
 
-from .payloads import EVENT_WORD, event
+from .payloads import PIXEL_BITS, PLACE_BITS, REQUEST, event
 from .queue import Queue
 from .signatures import LayerSignature
 
-QUEUE_DEPTH = 16
-"""Words of events that may wait: the walker runs ahead of the array by so many."""
+QUEUE_DEPTH = 17
+"""Words with events that may wait, and events: a LUT RAM's rows and the register behind them."""
 
+FETCH_STAGES = 3
+"""Cycles from a request to its word's place in the queue."""
 
-def _several(bits: Value) -> tuple[Value, Value]:
-    """Whether any of ``bits`` is set, and whether more than one is: a tree, since it steers the queue."""
-    if len(bits) == 1:
-        return bits[0], Const(0, 1)
-    low, high = _several(bits[: len(bits) // 2]), _several(bits[len(bits) // 2 :])
-    return low[0] | high[0], low[1] | high[1] | (low[0] & high[0])
+READ_STAGES = 4
+"""Cycles from the scan of an event to its place in the queue."""
 
 
 class EventScanner(wiring.Component):
-    """Gives the events of each word from its lowest element up.
+    """Keeps the masks and the event values of a group and answers requests, in their order.
 
-    In a depthwise layer the lanes stand for channels, so an event names those that it is for: at least one,
-    for its channel has outputs in the pass. With multiplier 1 an event is a whole activation word, values
-    beside it being 0 where they did not change.
+    In a convolution each set bit is an event, element by element of a column and column by column. In a
+    depthwise layer each column with a set bit is one, with all values of the group. Events left of the strip
+    have no tap and are dropped. A request with ``end`` gives a mark behind its events.
 
-    Latency ``LATENCY`` cycles, throughput one event a cycle, also from word to word.
+    Throughput: a request without events a cycle, and at the same time an event or mark a cycle, also from
+    word to word: both sides have a queue, so that the scanners of other groups may be some words behind.
+    Latency ``LATENCY`` cycles. Nothing between the queues stalls: what would not find room is not started.
 
     Ports:
-        event_en, event_address, event_values: Writes a word of event values (never one that is being read).
-            A value that is no event is 0.
+        busy: A request or an event is inside.
+        mask_en, mask_address, mask_bits: Writes the group's part of a mask word (never one that is being
+            read): column c in bits c * group and up.
+        event_en, event_address, event_values: Writes the group's part of a word of event values (never one
+            that is being read). A value that is no event is 0.
+        i: Requests. ``ready`` is a register.
+        o: Events and marks.
     """
 
-    LATENCY = 7
+    LATENCY = FETCH_STAGES + 1 + READ_STAGES + 2 * Queue.LATENCY
 
+    layer: wiring.PureInterface
+    busy: Signal
+    mask_en: Signal
+    mask_address: Signal
+    mask_bits: Signal
     event_en: Signal
     event_address: Signal
+    event_values: data.View[data.ArrayLayout]
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, config: ArrayConfig) -> None:
+    def __init__(self, config: ArrayConfig, group: int) -> None:
         self._config = config
-        self._values = data.ArrayLayout(signed(9), config.drain)
+        self._group = group
+        self._size = config.group
+        self._values = data.ArrayLayout(signed(9), config.group)
         super().__init__(
             {
                 "layer": In(LayerSignature()),
+                "busy": Out(1),
+                "mask_en": In(1),
+                "mask_address": In(ADDRESS_BITS),
+                "mask_bits": In(MASK_COLUMNS * config.group),
                 "event_en": In(1),
                 "event_address": In(ADDRESS_BITS),
                 "event_values": In(self._values),
-                "i": In(stream.Signature(EVENT_WORD)),
+                "i": In(stream.Signature(REQUEST)),
                 "o": Out(stream.Signature(event(config))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, layer = self._config, self.layer
-        drain = config.drain
-        drain_log2 = drain.bit_length() - 1
+        size = self._size
+        words = data.StructLayout(
+            {
+                "bits": MASK_COLUMNS * size,
+                "columns": MASK_COLUMNS,  # with a set bit
+                "events": ADDRESS_BITS,
+                "weight": ADDRESS_BITS,
+                "tap": 7,
+                "place": signed(PLACE_BITS),
+                "first": PIXEL_BITS,
+                "complete": PIXEL_BITS,
+                "end": 1,
+                "final": 1,
+            }
+        )
+        m.submodules.words = found = Queue(words, QUEUE_DEPTH, margin=FETCH_STAGES + 2)
+        m.submodules.events = given = Queue(event(self._config), QUEUE_DEPTH, margin=READ_STAGES + 2)
+        wiring.connect(m, given.o, wiring.flipped(self.o))
 
-        m.submodules.queue = queue = Queue(EVENT_WORD, QUEUE_DEPTH)
-        wiring.connect(m, wiring.flipped(self.i), queue.i)
+        fetching = self._fetch(m, found)
+        word = Signal(words, reset_less=True)
+        scanning, lowest = self._scan(m, found, word, given.room)
+        reading = self._read(m, word, scanning & given.room, lowest, given)
+        m.d.comb += [
+            self.busy.eq(found.busy | given.busy | scanning | Cat(fetching, reading).any()),
+            Assert(~found.i.valid | found.i.ready),
+            Assert(~given.i.valid | given.i.ready),
+        ]
+        return m
 
-        m.submodules.events = events = Memory(shape=self._values, depth=config.events_words, init=[])
-        write, read = events.write_port(), events.read_port()
+    def _fetch(self, m: Module, found: Queue) -> list[Signal]:
+        """From requests to words with events, or with an end; which stages are occupied."""
+        size = self._size
+        m.submodules.masks = masks = Memory(
+            shape=MASK_COLUMNS * size, depth=self._config.masks_words, init=[]
+        )
+        write, read = masks.write_port(), masks.read_port()
+        valid = [Signal(name=f"fetch_{n}") for n in range(FETCH_STAGES)]
+        stages = [Signal(REQUEST, name=f"request_{n}", reset_less=True) for n in range(FETCH_STAGES)]
+        m.d.comb += [
+            write.addr.eq(self.mask_address),
+            write.data.eq(self.mask_bits),
+            write.en.eq(self.mask_en),
+            read.addr.eq(self.i.p.address),
+            read.en.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(found.room),
+            Assert(~(write.en & read.en & self.i.p.columns.any() & (write.addr == read.addr))),
+        ]
+        m.d.sync += [valid[0].eq(read.en), stages[0].eq(self.i.p)]
+        m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
+        m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
+
+        # Stage 1: the word arrives; stage 2: what of it was asked for; stage 3: whether that is anything.
+        bits = [Signal(MASK_COLUMNS * size, name=f"bits_{n}", reset_less=True) for n in (1, 2)]
+        columns = Signal(MASK_COLUMNS, reset_less=True)
+        some = Signal(reset_less=True)
+        m.d.sync += [
+            bits[0].eq(read.data & Cat(column.replicate(size) for column in stages[0].columns)),
+            bits[1].eq(bits[0]),
+            columns.eq(Cat(bits[0].word_select(n, size).any() for n in range(MASK_COLUMNS))),
+            some.eq(bits[0].any() | stages[1].end),
+        ]
+        last = stages[-1]
+        m.d.comb += [
+            found.i.valid.eq(valid[-1] & some),
+            found.i.p.bits.eq(bits[1]),
+            found.i.p.columns.eq(columns),
+        ]
+        for name in ("events", "weight", "tap", "place", "first", "complete", "end", "final"):
+            m.d.comb += found.i.p[name].eq(last[name])
+        return valid
+
+    def _scan(
+        self, m: Module, found: Queue, word: data.View[data.StructLayout], go: Value
+    ) -> tuple[Signal, Value]:
+        """Takes a word into ``word`` and goes through it: whether there is one, and its next event's bit.
+
+        The bit above those of the elements is the mark's.
+        """
+        size = self._size
+        width = MASK_COLUMNS * size + 1
+        scanning = Signal()
+        # What is left, the same without its lowest bit, and whether that is anything: all in registers, since
+        # they steer many.
+        left = Signal(width, reset_less=True)
+        rest = Signal(width, reset_less=True)
+        more = Signal(reset_less=True)
+
+        whole = Cat(
+            column if element == 0 else Const(0, 1) for column in found.o.p.columns for element in range(size)
+        )
+        wanted = Mux(self.layer.depthwise, whole, found.o.p.bits)
+        source, less = Signal(width), Signal(width)
+        m.d.comb += [
+            found.o.ready.eq(~scanning | (go & ~more)),
+            source.eq(Mux(found.o.ready, Cat(wanted, found.o.p.end), rest)),
+            less.eq(source & (source - 1)),
+        ]
+        with m.If(~scanning | go):
+            m.d.sync += [left.eq(source), rest.eq(less), more.eq(less.any())]
+        with m.If(found.o.ready):
+            m.d.sync += [scanning.eq(found.o.valid), word.eq(found.o.p)]
+        return scanning, left & ~rest
+
+    def _read(
+        self, m: Module, word: data.View[data.StructLayout], start: Value, lowest: Value, given: Queue
+    ) -> list[Signal]:
+        """From an event's bit to the event; which stages are occupied."""
+        layer, size = self.layer, self._size
+        size_log2 = size.bit_length() - 1
+        m.submodules.values = memory = Memory(shape=self._values, depth=self._config.events_words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        valid = [Signal(name=f"read_{n}") for n in range(READ_STAGES)]
+        stages = [Signal(event(self._config), name=f"event_{n}", reset_less=True) for n in range(READ_STAGES)]
+
+        # Stage 1: which element it is.
+        index = Signal(range(MASK_COLUMNS * size), reset_less=True)
+        bits = Signal(MASK_COLUMNS * size, reset_less=True)
+        events = Signal(ADDRESS_BITS, reset_less=True)
+        number = Cat(
+            Cat(lowest[n] for n in range(MASK_COLUMNS * size) if n >> bit & 1).any()
+            for bit in range(len(index))
+        )
+        m.d.sync += [valid[0].eq(start), index.eq(number), bits.eq(word.bits), events.eq(word.events)]
+        m.d.sync += stages[0].mark.eq(lowest[-1])
+        for name in ("weight", "tap", "place", "first", "complete", "final"):
+            m.d.sync += stages[0][name].eq(word[name])
+
+        # Stage 2: where its value lies, its weight and its pixel, or none.
+        element, column = index[:size_log2], index[size_log2:]
+        address = Signal(ADDRESS_BITS, reset_less=True)
+        share = Const(self._group, range(MAX_BANKS)) >> layer.share_log2  # groups before it of its class
+        place = stages[0].place + (column >> layer.stride_log2)
+        count = sum((bit for bit in bits.word_select(column, size)), Const(0))
+        m.d.sync += [
+            valid[1].eq(valid[0] & (stages[0].mark | (place >= 0))),
+            stages[1].eq(stages[0]),
+            stages[1].place.eq(place),
+            stages[1].weight.eq(stages[0].weight + Mux(layer.depthwise, 0, Cat(element, share))),
+            stages[1].count.eq(Mux(layer.depthwise, count, 1)),
+            address.eq(events + column),
+        ]
+
+        # Stage 3: its memory word; stage 4: in a register, since block RAM is late in the cycle.
+        elements = [Signal(size_log2, name=f"element_{n}", reset_less=True) for n in range(3)]
+        values = Signal(self._values, reset_less=True)
         m.d.comb += [
             write.addr.eq(self.event_address),
             write.data.eq(self.event_values),
             write.en.eq(self.event_en),
+            read.addr.eq(address),
+            read.en.eq(valid[1] & ~stages[1].mark),
+            Assert(~(write.en & read.en & (write.addr == read.addr))),
         ]
-
-        advance = Signal()
-        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-
-        # What the events are: elements, or activation words, each standing for the first element in it.
-        by_word = Signal()
-        m.d.sync += by_word.eq(layer.depthwise & (layer.multiplier == 1))
-        whole_words = Cat(
-            queue.o.p.bits.word_select(n, drain).any() if k == 0 else Const(0, 1)
-            for n in range(MASK_BITS // drain)
-            for k in range(drain)
-        )
-
-        # The word being scanned, what of it is left to scan, and the lowest event of that.
-        word = Signal(EVENT_WORD, reset_less=True)
-        word_valid = Signal()
-        left = Signal(MASK_BITS)
-        index = Signal(5)
-        finished = Signal()
-        m.d.comb += [
-            finished.eq(~_several(left)[1]),
-            queue.o.ready.eq(~word_valid | (advance & finished)),
-        ]
-        for bit in reversed(range(MASK_BITS)):
-            with m.If(left[bit]):
-                m.d.comb += index.eq(bit)
-        with m.If(queue.o.ready):
-            m.d.sync += [
-                word_valid.eq(queue.o.valid),
-                word.eq(queue.o.p),
-                left.eq(Mux(by_word, whole_words, queue.o.p.bits)),
-            ]
-        with m.Elif(advance):
-            m.d.sync += left.eq(left & (left - 1))
-
-        # Stage 1: index and addresses; stage 2: the value's memory word; stage 3: in a register, since block
-        # RAM is late in the cycle, with the lanes; stage 4: the values.
-        payload = event(config)
-        stages = [Signal(payload, name=f"event_{n}", reset_less=True) for n in range(4)]
-        valid = [Signal(name=f"valid_{n}") for n in range(4)]
-        element = Signal(5, reset_less=True)
-        block = Signal(18, reset_less=True)
-        bits = Signal(MASK_BITS, reset_less=True)
-        channel = [Signal(signed(8), name=f"channel_{n}", reset_less=True) for n in range(2)]
-        rest = Signal(3, reset_less=True)
-        places = [Signal(max(1, drain_log2), name=f"place_{n}", reset_less=True) for n in range(2)]
-        lane = Signal(signed(12), reset_less=True)  # first lane of the channel, perhaps in the pass before
-        values = Signal(self._values, reset_less=True)
-        m.d.comb += [
-            read.addr.eq((block << (5 - drain_log2)) + (element >> drain_log2)),
-            read.en.eq(advance),
-            Assert(~(write.en & read.en & valid[0] & ~stages[0].null & (write.addr == read.addr))),
-            self.o.p.eq(stages[3]),
-            self.o.valid.eq(valid[3]),
-        ]
-        with m.If(advance):
-            m.d.sync += [
-                valid[0].eq(word_valid),
-                stages[0].weight.eq(word.weight),
-                stages[0].final.eq(word.final),
-                stages[0].null.eq(word.null),
-                stages[0].last.eq(word.last & finished),
-                element.eq(index),
-                block.eq(word.block),
-                bits.eq(word.bits),
-                channel[0].eq(word.channel),
-                rest.eq(word.rest),
-            ]
-            for n in range(1, 4):
-                m.d.sync += [valid[n].eq(valid[n - 1]), stages[n].eq(stages[n - 1])]
-            m.d.sync += [
-                places[0].eq(element[:drain_log2]),
-                places[1].eq(places[0]),
-                values.eq(read.data),
-                stages[1].weight.eq(stages[0].weight + Mux(layer.depthwise, 0, element)),
-            ]
-            for d in range(drain):
-                chosen = values[d] if drain == 1 else Mux(by_word, values[d], values[places[1]])
-                m.d.sync += stages[3].values[d].eq(Mux(stages[2].null, 0, chosen))
-            self._lanes(m, stages, element, bits, channel, rest, lane, by_word)
-        return m
-
-    def _lanes(
-        self,
-        m: Module,
-        stages: list[data.View[data.StructLayout]],
-        element: Signal,
-        bits: Signal,
-        channel: list[Signal],
-        rest: Signal,
-        lane: Signal,
-        by_word: Signal,
-    ) -> None:
-        """Which lanes an event is for, and how many multiplications that is: in stages 2 and 3."""
-        config, layer = self._config, self.layer
-        drain, lanes = config.drain, config.total_lanes
-        number = channel[0] + element  # of the channel within the pass
-        # By adders: a multiplier would take a block of its own.
-        times = sum(
-            (Mux(layer.multiplier[bit], number.shift_left(bit), 0) for bit in range(4)), Const(0, signed(12))
-        )
-        width = Signal(4, reset_less=True)
-        count = Signal(range(drain + 1), reset_less=True)
-        m.d.sync += [
-            lane.eq(times - rest),
-            width.eq(Mux(by_word, drain, layer.multiplier)),
-            count.eq(sum(bits.word_select(element >> (drain.bit_length() - 1), drain))),
-        ]
-        first, last = Signal(signed(13)), Signal(signed(13))
-        m.d.comb += [
-            first.eq(Mux(lane < 0, 0, lane)),
-            last.eq(Mux(lane + width > lanes, lanes - 1, lane + width - 1)),
-        ]
-        m.d.sync += Assert(~self.o.valid | stages[3].null | (stages[3].first_lane <= stages[3].last_lane))
-        with m.If(layer.depthwise):
-            m.d.sync += [
-                stages[2].first_lane.eq(first),
-                stages[2].last_lane.eq(last),
-                stages[2].macs.eq(Mux(by_word, count, last - first + 1)),
-            ]
-        with m.Else():
-            m.d.sync += [stages[2].first_lane.eq(0), stages[2].last_lane.eq(lanes - 1)]
+        m.d.sync += [elements[0].eq(element), values.eq(read.data)]
+        m.d.sync += [elements[n].eq(elements[n - 1]) for n in (1, 2)]
+        m.d.sync += [valid[n].eq(valid[n - 1]) for n in (2, 3)]
+        m.d.sync += [stages[n].eq(stages[n - 1]) for n in (2, 3)]
+        m.d.comb += [given.i.valid.eq(valid[3]), given.i.p.eq(stages[3])]
+        for n in range(size):
+            chosen = values[n] if size == 1 else Mux(layer.depthwise, values[n], values[elements[2]])
+            m.d.comb += given.i.p.values[n].eq(chosen)
+        return valid
