@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MASK_BITS = 32
+from stillframe.contract.array import MASK_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -23,29 +23,24 @@ class Tensor:
         return -(-self.channels // self.drain)
 
     @property
-    def pixel(self) -> int:
-        """Elements of a pixel, padding channels included."""
-        return self.words * self.drain
-
-    @property
-    def row(self) -> int:
-        """Elements of a row, without those that align the next."""
-        return self.width * self.pixel
-
-    @property
-    def mask_pitch(self) -> int:
-        """Mask words from one row to the next."""
-        return -(-self.row // MASK_BITS)
-
-    @property
     def pitch(self) -> int:
         """Activation words from one row to the next."""
-        return self.mask_pitch * MASK_BITS // self.drain
+        return self.words * self.width
 
     @property
     def size(self) -> int:
         """Activation words of the tensor."""
         return self.height * self.pitch
+
+    @property
+    def mask_words(self) -> int:
+        """Mask words of a channel word in a row."""
+        return -(-self.width // MASK_COLUMNS)
+
+    @property
+    def mask_pitch(self) -> int:
+        """Mask words from one row to the next."""
+        return self.words * self.mask_words
 
     @property
     def out_valid(self) -> int:
@@ -54,10 +49,14 @@ class Tensor:
 
     def offset(self, y: int, x: int, word: int = 0) -> int:
         """Offset of a word of a pixel."""
-        return y * self.pitch + x * self.words + word
+        return y * self.pitch + word * self.width + x
+
+    def mask(self, y: int, x: int, word: int = 0) -> int:
+        """The mask word of a word of a pixel."""
+        return y * self.mask_pitch + word * self.mask_words + x // MASK_COLUMNS
 
     def places(self) -> Iterator[tuple[int, int, int]]:
-        """Row, column and word, in raster order."""
+        """Row, column and word, pixel by pixel."""
         for y in range(self.height):
             for x in range(self.width):
                 for word in range(self.words):
