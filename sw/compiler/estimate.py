@@ -6,15 +6,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from stillframe.contract import Mode
-from stillframe.contract.array import MASK_BITS
+from stillframe.contract import Mode, Op
 from stillframe.contract.layer import FIELD_WORDS
 from stillframe.driver.runs import RUN_HEADER_BYTES
 
 from .network import Modes, Network
+from .pace import time_windows
 from .profile import Activity, Marks, Profile, rows_with
-from .timing import closing, time_layer
-from .walk import walk
+from .rows import Times
+from .steps import Steps
+from .timing import time_mac
+from .walk import live_rows, walk
 
 ERROR = 0.05
 """Most by which a frame's estimate differs from the device's count of the same frames (docs/planner.md)."""
@@ -24,6 +26,12 @@ LOAD = FIELD_WORDS + 2
 
 COUNT = 4
 """Cycles in which the sequencer writes a layer's counters."""
+
+SETTLE = 3
+"""Cycles in which the sequencer starts the units and sees that they are through."""
+
+INPUT = 2
+"""Cycles of the input beside its words."""
 
 
 class Estimator:
@@ -64,25 +72,50 @@ class Estimator:
         everything = network.evaluates_all(layer, modes)
         key = (layer, modes[layer], *(modes[source] for source in network.sources(layer)), everything, rests)
         if key not in self._known:
-            cycles = [self._layer(layer, modes, everything, rests, frame) for frame in range(self.frames)]
-            self._known[key] = sum(cycles) / len(cycles)
+            self._known[key] = float(self._layer(layer, modes, everything, rests).mean())
         return self._known[key]
 
-    def _layer(self, layer: int, modes: Modes, everything: bool, rests: bool, frame: int) -> float:
-        network, layout = self.network, self.network.layouts[layer]
-        flags = rows_with(self._activity[layer].events(modes[layer], frame))
+    def _layer(self, layer: int, modes: Modes, everything: bool, rests: bool) -> Times:
+        """Cycles in each frame, (frames,)."""
+        network = self.network
         if layer == 0:
-            pixels = self._arriving[frame] if modes[0] is Mode.DELTA else np.ones_like(self._arriving[frame])
-            sent = np.flatnonzero(_with_gaps(pixels.ravel(), layout.channels))
-            row, column = divmod(int(sent[-1]), layout.width) if len(sent) else (-1, -1)
-            word = ((column + 1) * layout.padded_channels - 1) // MASK_BITS
-            return len(sent) * layout.words + 2 + closing(layout, flags, row, word, layout.height) + COUNT
+            return self._input(modes[0])
         sources = network.sources(layer)
-        if rests and not any(self._activity[source].changed[frame].any() for source in sources):
-            return LOAD + COUNT
-        marks = [self._activity[source].events(modes[source], frame) for source in sources]
-        work = walk(network, layer, marks)
-        return LOAD + time_layer(network, layer, everything, work, flags) + 3 + COUNT
+        changed = [self._activity[source].changed.any(axis=(1, 2, 3)) for source in sources]
+        active = np.logical_or.reduce(changed) if rests else np.ones(self.frames, np.bool_)
+        cycles = np.full(self.frames, LOAD + COUNT, float)
+        if active.any():
+            marks = [self._activity[source].events(modes[source], active) for source in sources]
+            flags = rows_with(self._activity[layer].events(modes[layer], active))
+            cycles[active] += SETTLE + time_layer(network, layer, everything, marks, flags)
+        return cycles
+
+    def _input(self, mode: Mode) -> Times:
+        """Cycles of the input in each frame, (frames,): a word a cycle, and what the mask writer adds."""
+        words = self.network.layouts[0].words
+        rows = rows_with(self._activity[0].events(mode)).sum(axis=1)
+        cycles = []
+        for arriving, closed in zip(self._arriving, rows.tolist(), strict=True):
+            pixels = arriving if mode is Mode.DELTA else np.ones_like(arriving)
+            sent = np.count_nonzero(_with_gaps(pixels.ravel(), self.network.layouts[0].channels))
+            cycles.append((sent + closed) * words + INPUT + COUNT)
+        return np.array(cycles, float)
+
+
+def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks], flags: Marks) -> Times:
+    """Cycles of a layer other than the input, from its start until its output is in the masks: (frames,).
+
+    Args:
+        everything: Every output is given, also where nothing changed.
+        marks: Events of its input tensors, bool (frames, height, width, channels).
+        flags: Output rows with events, bool (frames, rows).
+    """
+    if network.step(layer).op is Op.MAC:
+        work = walk(network, layer, marks[0])
+        steps = Steps.of(network, layer, everything, work, flags)
+        return time_mac(steps, network.step(layer).window[0])
+    given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
+    return time_windows(network, layer, given, flags)
 
 
 def _activities(network: Network, profile: Profile) -> list[Activity]:

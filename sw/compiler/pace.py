@@ -1,86 +1,57 @@
-"""How long the drain, or the window reader, has each pass over an output pixel."""
+"""When a layer on codes is through with each row: a maximum, a sum, or a concatenation of windows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-import numpy.typing as npt
 
 from stillframe.contract import Op
 
-from .layout import TensorLayout
 from .network import Network
+from .profile import Marks
+from .rows import Counts, Rows, Times, found
 
-ENCODED = {Op.ADD: 27, Op.POOL: 8, Op.CONCAT: 8}
-"""Cycles from a read of the window reader to the encoder's read of the same output word."""
+READ = {Op.ADD: 20, Op.POOL: 12, Op.CONCAT: 12}
+"""Cycles from the last word read for an output word to the mask writer."""
 
-PIXELS = 32
-"""Pixels in a row that the window reader's pace is found with."""
+ROW = 3
+"""Cycles of the window reader between rows."""
 
 
-def pace(network: Network, layer: int) -> npt.NDArray[np.float64]:
-    """Cycles that each pass takes of the drain (MAC), or of the window reader: (rows, passes).
+def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Times:
+    """Cycles of a POOL, ADD or CONCAT layer, from its start until its output is in the masks: (frames,).
 
-    The passes of a pixel are neighbours. The drain gives a word a cycle; the window reader is simulated.
+    Args:
+        given: Output rows that are evaluated: bool, (frames, rows).
+        flags: Output rows with events, likewise.
     """
-    step, target, config = network.step(layer), network.layouts[layer], network.config
-    if step.op is Op.MAC:
-        full = config.total_lanes // config.drain
-        words = [full] * (network.groups(layer) - 1)
-        return np.tile([*words, target.words - full * len(words)], (target.height, target.width)).astype(
-            float
-        )
+    step, target = network.step(layer), network.layouts[layer]
+    rows = Rows.of(given)
+    find = found(rows, 2 if len(step.inputs) == 2 else step.window[0])
+    reads = rows.pick(np.broadcast_to(row_reads(network, layer), given.shape)).T
+    closing = rows.pick(flags * target.words).T
+    finder = reader = writer = np.zeros(len(given))
+    for row, cycles in enumerate(reads):
+        finder = np.maximum(finder + find[row], reader)
+        reader = finder + cycles + ROW * (cycles > 0)
+        writer = np.where(cycles > 0, np.maximum(reader + READ[step.op], writer) + closing[row], writer)
+    return np.maximum(writer, finder + find[-1])
+
+
+def row_reads(network: Network, layer: int) -> Counts:
+    """Cycles in which the CODES memory is read for each output row: int64 (rows,).
+
+    A word of the windows each, and one of the codes last sent for each word of output.
+    """
+    step, target = network.step(layer), network.layouts[layer]
     sources = [network.layouts[source] for source in network.sources(layer)]
     if step.op is Op.CONCAT:
-        return np.full((target.height, target.width), _period(*_joined(sources, target)))
+        read = sum(source.words for source in sources)
+        return np.full(target.height, target.width * (read + target.words))
     inside = []
     for axis, size in enumerate((sources[0].height, sources[0].width)):
         place = np.arange((target.height, target.width)[axis]) // step.repeat[axis]
         start = place * step.strides[axis] - step.padding[axis][0]
         inside.append((start + step.window[axis]).clip(0, size) - start.clip(0, size))
     taps = np.maximum(inside[0][:, None] * inside[1], 1) * len(sources)
-    latency = ENCODED[step.op]
-
-    def period(count: int) -> float:
-        reads = count * target.words
-        return _period(reads, {read: [latency] for read in range(count - 1, reads, count)})
-
-    cycles = {count: period(count) for count in np.unique(taps).tolist()}
-    return np.vectorize(cycles.__getitem__, otypes=[float])(taps)
-
-
-def _joined(sources: Sequence[TensorLayout], target: TensorLayout) -> tuple[int, dict[int, list[int]]]:
-    """What :func:`_period` takes, of a CONCAT: what is left of a pixel's channels comes a cycle later."""
-    latency = ENCODED[Op.CONCAT]
-    counts = [min(s.drain, s.channels - at) for s in sources for at in range(0, s.padded_channels, s.drain)]
-    finished: dict[int, list[int]] = {}
-    channels = 0
-    for read, count in enumerate(counts):
-        if (channels + count) // target.drain > channels // target.drain:
-            finished[read] = [latency]
-        channels += count
-    if channels % target.drain:
-        finished.setdefault(len(counts) - 1, []).append(latency + 1)
-    return len(counts), finished
-
-
-def _period(reads: int, finished: dict[int, list[int]]) -> float:
-    """Cycles from pixel to pixel of the window reader: its reads, one for the tag, and those that it loses.
-
-    Args:
-        reads: Words read for a pixel.
-        finished: For a read that completes output words, the cycles from there until the encoder reads the
-            codes last sent and so has the memory.
-    """
-    lost = set()
-    cycle, starts = 0, []
-    for _ in range(PIXELS):
-        starts.append(cycle)
-        cycle += 1
-        for read in range(reads):
-            while cycle in lost:
-                cycle += 1
-            lost |= {cycle + latency for latency in finished.get(read, ())}
-            cycle += 1
-    return (starts[-1] - starts[PIXELS // 2]) / (PIXELS - 1 - PIXELS // 2)
+    reads: Counts = (taps + 1).sum(axis=1) * target.words
+    return reads

@@ -33,19 +33,19 @@ class Activity:
     changed: Marks
     non_zero: Marks
 
-    def events(self, mode: Mode, frame: int) -> Marks:
-        """The elements that are events in a mode, (height, width, channels)."""
+    def events(self, mode: Mode, frames: Marks | slice = slice(None)) -> Marks:
+        """The elements that are events in a mode, (frames, height, width, channels); of some frames only."""
         match mode:
             case Mode.DELTA:
-                return self.changed[frame]
+                return self.changed[frames]
             case Mode.DIRECT:
-                return self.non_zero[frame]
-        return np.ones_like(self.changed[frame])
+                return self.non_zero[frames]
+        return np.ones_like(self.changed[frames])
 
 
 def rows_with(marks: Marks) -> Marks:
-    """Rows of (height, width, channels) that have a marked element: bool, (height,)."""
-    rows: Marks = np.logical_or.reduce(marks, axis=(1, 2))
+    """Rows of (..., height, width, channels) that have a marked element: bool, (..., height)."""
+    rows: Marks = np.logical_or.reduce(marks, axis=(-2, -1))
     return rows
 
 

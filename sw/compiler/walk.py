@@ -1,18 +1,16 @@
-"""What the event finder has to do for each pass over an output pixel of a layer, in one frame.
+"""What the event finder and the array have to do for each block of columns of a MAC layer, in all frames.
 
-The geometry is that of ``hw/row_finder.py`` and ``hw/patch_walker.py``, computed for all pixels at once.
+The geometry is that of ``hw/column_walker.py``: a pass over an output row goes strip by strip, block by
+block, the same for every row, pass and frame (:class:`Row`). What there is to do in a block depends on the
+events (:class:`Walk`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from stillframe.contract import Op
-from stillframe.contract.array import MASK_BITS
 
 from .network import Network
 from .profile import Marks, rows_with
@@ -21,146 +19,148 @@ Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Walk:
-    """Work of the event finder.
+class Row:
+    """A pass over an output row, in blocks of input columns.
 
     Attributes:
-        live: Output rows of which a kernel row has an event: bool, (rows,).
-        steps: Cycles in which the walker goes over a pass, int64 (rows, passes): a pixel's passes are
-            neighbours.
-        words: Mask words with events of a pass, likewise.
-        events: Events of a pass, likewise; in a depthwise layer of multiplier 1 whole activation words.
+        requests: Requests of a block for each live kernel row and channel word, int64 (blocks,).
+        complete: Pixels of the row that are complete after it, likewise.
+        highest: The last pixel of the row that has a tap in it, likewise.
+        strip: It begins a strip, bool (blocks,).
+        cycles: Cycles of a bank for an event, int64 (columns, blocks); 0 where the column has no tap.
+        reach: The column has a tap with the pixel, bool (columns, pixels).
     """
 
-    live: Marks
-    steps: Counts
-    words: Counts
-    events: Counts
+    requests: Counts
+    complete: Counts
+    highest: Counts
+    strip: Marks
+    cycles: Counts
+    reach: Marks
 
-
-def walk(network: Network, layer: int, marks: Sequence[Marks]) -> Walk:
-    """Walk over the receptive fields of a layer other than the input.
-
-    Args:
-        marks: Events of each of the layer's input tensors, (height, width, channels).
-    """
-    step, target = network.step(layer), network.layouts[layer]
-    fields = _Fields.of(network, layer)
-    rows = np.arange(target.height) // step.repeat[0] * step.strides[0] - step.padding[0][0]
-    two = len(marks) == 2
-    kernel = (
-        [(rows, tensor) for tensor in (0, 1)]
-        if two
-        else [(rows + k * step.dilation[0], 0) for k in range(step.window[0])]
-    )
-    flags = [rows_with(tensor) for tensor in marks]
-    concatenating = step.op is Op.CONCAT
-    counted = [] if concatenating else [fields.count(tensor) for tensor in marks]
-    live = np.zeros(target.height, np.int64)
-    words = np.zeros((target.height, *fields.low.shape[:2]), np.int64)
-    events = np.zeros_like(words)
-    for places, tensor in kernel:
-        inside = (places >= 0) & (places < len(flags[tensor]))
-        at = np.where(inside, places, 0)
-        here = inside & flags[tensor][at]
-        live += here
-        if concatenating:
-            continue
-        words += np.where(here[:, None, None], counted[tensor][0][at], 0)
-        events += np.where(here[:, None, None], counted[tensor][1][at], 0)
-    # A kernel row without a flag, or beside the image, takes a cycle; one with a flag a cycle a mask word.
-    again = np.where(fields.beyond | concatenating, 0, fields.span - 1).sum(axis=-1)
-    steps = fields.overhead + len(kernel) * fields.low.shape[2] + live[:, None, None] * again
-    passes = (target.height, -1)
-    return Walk(live > 0, steps.reshape(passes), words.reshape(passes), events.reshape(passes))
+    @classmethod
+    def of(cls, network: Network, layer: int) -> Row:
+        """The passes of a MAC layer."""
+        step, width = network.step(layer), network.layouts[network.source(layer)].width
+        taps_at_once = network.config.taps if network.channelwise(layer) else 1
+        pixels, blocks = network.layouts[layer].width, network.blocks(layer)
+        size, strip = blocks.columns, blocks.strip
+        kernel, stride, dilation, pad = step.window[1], step.strides[1], step.dilation[1], step.padding[1][0]
+        place = np.arange(width)[:, None] + pad - np.arange(kernel) * dilation  # (columns, taps)
+        output, taps = place // stride, place % stride == 0
+        reach = np.zeros((width, pixels), np.bool_)
+        columns, tap = np.nonzero(taps & (output >= 0) & (output < pixels))
+        reach[columns, output[columns, tap]] = True
+        first = np.where(taps, output, -1).max(axis=1)  # pixel of a column's first tap, were the row endless
+        together = stride & (stride - 1) == 0
+        requests, complete, highest, strips, cycles = [], [], [], [], []
+        for start in range(0, pixels, strip):
+            last = min(start + strip, pixels) - 1
+            left = max(0, start * stride - pad)
+            right = min(width - 1, last * stride - pad + (kernel - 1) * dilation)
+            here = reach[:, start : last + 1].sum(axis=1)
+            for at in range(left - left % size, right + 1, size):
+                inside = np.arange(max(at, left), min(at + size - 1, right) + 1)
+                within = inside[(first[inside] <= last) & taps[inside].any(axis=1)]
+                alone = int((here[inside] > 0).sum() - (here[within] > 0).sum())
+                phases = len(np.unique((within + pad) % stride)) if together else len(within)
+                requests.append(max(phases + alone, 1))
+                done = -((inside[-1] + 1 + pad - (kernel - 1) * dilation) // -stride)
+                complete.append(last + 1 if at + size > right else min(max(done, start), last + 1))
+                highest.append(int(np.clip((inside[-1] + pad) // stride, start, last)))
+                strips.append(at <= left)
+                block = np.zeros(width, np.int64)
+                block[inside] = -(-here[inside] // taps_at_once)
+                cycles.append(block)
+        return cls(
+            np.array(requests, np.int64),
+            np.array(complete, np.int64),
+            np.array(highest, np.int64),
+            np.array(strips, np.bool_),
+            np.array(cycles, np.int64).T,
+            reach,
+        )
 
 
 @dataclass(frozen=True)
-class _Fields:
-    """Segments of the receptive fields in a row: int64 (pixels, passes, segments) each.
+class Walk:
+    """Work of a MAC layer, by frame and output row; of all its passes alike there is one.
 
     Attributes:
-        low, high: First and last element, clipped to the image.
-        span: Mask words from one to the other.
-        beyond: Wholly beside the image.
-        overhead: Cycles between the walks over a pass's segments, (passes,).
-        by_word: Events are activation words.
-        drain: Elements of an activation word.
+        row: The blocks of a pass.
+        live: Kernel rows with events, int64 (frames, rows).
+        requests: Requests of a block, the same for each group, int64 (frames, rows, blocks).
+        events: Events of a group, int64 (frames, rows, passes or 1, blocks, banks).
+        cycles: What they take of a bank, likewise.
+        touched: Pixels with a tap, bool (frames, rows, passes or 1, pixels).
     """
 
-    low: Counts
-    high: Counts
-    span: Counts
-    beyond: Marks
-    overhead: Counts
-    by_word: bool
-    drain: int
-
-    @classmethod
-    def of(cls, network: Network, layer: int) -> _Fields:
-        step, source, target = (
-            network.step(layer),
-            network.layouts[network.source(layer)],
-            network.layouts[layer],
-        )
-        pixel, segments, product = source.padded_channels, network.segments(layer), step.product
-        passes = network.groups(layer) if product is not None else 1
-        depthwise = product is not None and product.depthwise
-        first, last = np.zeros(passes, np.int64), np.full(passes, pixel * step.window[1] - 1)
-        if segments > 1:
-            last[:] = pixel - 1
-        overhead = np.where((np.arange(passes) == 0) | (segments > 1), segments, 0)
-        if product is not None and depthwise:
-            outputs = np.arange(passes + 1) * network.config.total_lanes
-            first = outputs[:-1] // product.depth_multiplier
-            last = np.minimum((outputs[1:] - 1) // product.depth_multiplier, source.channels - 1)
-            overhead = segments + DEPTHWISE_PASS * (np.arange(passes) > 0)
-        start = np.arange(target.width) // step.repeat[1] * step.strides[1] - step.padding[1][0]
-        columns = (start[:, None] + np.arange(segments) * step.dilation[1]) * pixel
-        left = columns[:, None, :] + first[:, None]
-        right = columns[:, None, :] + last[:, None]
-        end = source.width * pixel - 1
-        low, high = left.clip(0, end), right.clip(0, end)
-        span = high // MASK_BITS - low // MASK_BITS + 1
-        by_word = depthwise and product is not None and product.depth_multiplier == 1
-        return cls(low, high, span, (right < 0) | (left > end), overhead, by_word, source.drain)
-
-    def count(self, marks: Marks) -> tuple[Counts, Counts]:
-        """Mask words with events, and events, of each pass in each row: int64 (rows, pixels, passes)."""
-        height, width, channels = marks.shape
-        padded = -(-channels // self.drain) * self.drain
-        aligned = -(-width * padded // MASK_BITS) * MASK_BITS
-        row = np.zeros((height, aligned), np.bool_)
-        row[:, : width * padded].reshape(height, width, padded)[:, :, :channels] = marks
-        elements, whole = _sums(row), _sums(_any(row, MASK_BITS))
-        low, high = self.low, self.high
-        first, last = low // MASK_BITS, high // MASK_BITS
-        # The mask words at both ends may be cut.
-        begins = elements[:, np.minimum(high + 1, (first + 1) * MASK_BITS)] > elements[:, low]
-        ends = (elements[:, high + 1] > elements[:, last * MASK_BITS]) & (last > first)
-        between = whole[:, last] - whole[:, np.minimum(first + 1, last)]
-        words = between + begins + ends
-        if self.by_word:
-            grouped = _sums(_any(row, self.drain))
-            events = grouped[:, high // self.drain + 1] - grouped[:, low // self.drain]
-        else:
-            events = elements[:, high + 1] - elements[:, low]
-        seen = ~self.beyond
-        return (words * seen).sum(axis=-1), (events * seen).sum(axis=-1)
+    row: Row
+    live: Counts
+    requests: Counts
+    events: Counts
+    cycles: Counts
+    touched: Marks
 
 
-DEPTHWISE_PASS = 4
-"""Cycles in which the walker finds the channels of a depthwise layer's next pass."""
+def walk(network: Network, layer: int, marks: Marks) -> Walk:
+    """Walk over the rows of a MAC layer.
+
+    Args:
+        marks: Events of the layer's input tensor, (frames, height, width, channels).
+    """
+    row, step = Row.of(network, layer), network.step(layer)
+    source, height = network.layouts[network.source(layer)], network.layouts[layer].height
+    frames, rows, width, channels = marks.shape
+    groups = np.zeros((frames, rows, width, source.padded_channels), np.bool_)
+    groups[..., :channels] = marks
+    # Element e of a word is of group e % banks.
+    groups = groups.reshape(frames, rows, width, source.words, network.config.group, -1)
+    found: Counts  # (frames, rows, passes or 1, columns, banks)
+    if network.channelwise(layer):
+        found = np.moveaxis(np.logical_or.reduce(groups, axis=-2), 3, 2).astype(np.int64)
+    else:
+        found = groups.sum(axis=(-3, -2))[:, :, None]
+    of_row = {
+        "events": _by_block(row.cycles > 0, found),
+        "cycles": _by_block(row.cycles, found),
+        "touched": _by_block(row.reach, found.sum(axis=-1, keepdims=True))[..., 0],
+    }
+    flags = rows_with(marks)
+    live = np.zeros((frames, height), np.int64)
+    sums = {name: np.zeros((frames, height, *counts.shape[2:]), np.int64) for name, counts in of_row.items()}
+    top = np.arange(height) * step.strides[0] - step.padding[0][0]
+    for tap in range(step.window[0]):
+        at = top + tap * step.dilation[0]
+        to, of = np.flatnonzero((at >= 0) & (at < rows)), at[(at >= 0) & (at < rows)]
+        live[:, to] += flags[:, of]
+        for name, counts in of_row.items():
+            sums[name][:, to] += counts[:, of]
+    words = 1 if network.channelwise(layer) else source.words
+    requests = np.maximum(live[..., None] * words * row.requests, 1)
+    return Walk(row, live, requests, sums["events"], sums["cycles"], sums["touched"] > 0)
 
 
-def _any(row: Marks, size: int) -> Marks:
-    """Whether each group of ``size`` neighbours has a marked one: bool, (rows, groups)."""
-    groups: Marks = np.logical_or.reduce(row.reshape(len(row), -1, size), axis=-1)
-    return groups
+def live_rows(network: Network, layer: int, marks: list[Marks]) -> Marks:
+    """Output rows of a layer on codes with an input row that has events: bool, (frames, rows).
+
+    Args:
+        marks: Events of each of its input tensors, (frames, height, width, channels).
+    """
+    step, height = network.step(layer), network.layouts[layer].height
+    top = np.arange(height) // step.repeat[0] * step.strides[0] - step.padding[0][0]
+    live = np.zeros((len(marks[0]), height), np.bool_)
+    for tensor in marks:
+        flags = rows_with(tensor)
+        for tap in range(1 if len(marks) == 2 else step.window[0]):
+            at = top + tap * step.dilation[0]
+            inside = (at >= 0) & (at < flags.shape[1])
+            live[:, inside] |= flags[:, at[inside]]
+    return live
 
 
-def _sums(marks: Marks) -> Counts:
-    """How many are marked before each place of a row, and before its end: int64 (rows, columns + 1)."""
-    sums = np.zeros((len(marks), marks.shape[1] + 1), np.int64)
-    np.cumsum(marks, axis=1, out=sums[:, 1:])
+def _by_block(columns: Counts | Marks, found: Counts) -> Counts:
+    """Sums over columns: (columns, blocks) and (..., columns, groups) give (..., blocks, groups)."""
+    # Matrices of integers multiply slowly.
+    sums: Counts = (columns.T.astype(np.float32) @ found.astype(np.float32)).astype(np.int64)
     return sums
