@@ -3,58 +3,94 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
 from small_arrays import small_array
-from support import Timed, Writes, cycle, every_cycle, set_layer, wait
+from support import Timed, Writes, cycle, set_layer, wait
 from tensors import Tensor
 
+from stillframe.contract.array import MASK_COLUMNS
 from stillframe.hw.payloads import mask_update
 from stillframe.sim.vip import StreamSource, parameters, reset, start
 
 MASKS, ROWS = 21, 50  # mask word and row flag at which the tensor begins
-UPDATES = ((1, 1, 1), (1, 1, 0), (1, 1, 0.1), (0.2, 0.6, 0.3), (0.6, 0.4, 0.1), (0, 0, 0))
-"""Share of words updated, share of rows that have any, density of events in them."""
-SHAPES = ((3, 5, 6), (4, 20, 9), (5, 8, 4), (1, 1, 40), (6, 3, 1))
-Update = dict[str, int]
+SHARES = ((1, 1, 1, 1), (1, 1, 1, 0), (1, 1, 1, 0.05), (0.2, 0.6, 0.6, 0.3), (0.5, 0.4, 1, 0.1), (0, 0, 0, 0))
+"""Share of pixels updated, of passes and of rows that have any, density of events in them."""
+SHAPES = ((3, 5, 2), (4, 21, 3), (3, 32, 1), (2, 9, 5), (1, 1, 7), (6, 3, 1), (3, 70, 2))
+"""Rows, columns, words of a pixel."""
+Update = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pixel:
+    """A pixel that a pass over its row updates: the words from ``word`` on, each with its events."""
+
+    y: int
+    x: int
+    word: int
+    bits: tuple[int, ...]
 
 
 class Bench:
     """The writer, its updates and its writes."""
 
     def __init__(self, dut: Any, shape: tuple[int, int, int], stall: float = 0.0, seed: int = 0) -> None:
-        config = small_array(parameters()["array"])
+        self.config = config = small_array(parameters()["array"])
         self.dut, self.rng = dut, random.Random(f"{shape} {stall} {seed}")
-        self.tensor, self.drain = Tensor(*shape, config.drain), config.drain
+        height, width, words = shape
+        self.tensor, self.drain = Tensor(height, width, words * config.drain, config.drain), config.drain
         self.source = StreamSource(dut, "i", mask_update(config), stall, seed)
         self.taken = Timed(dut, "i", mask_update(config))
         self.masks = Writes(dut, "mask_en", "mask_address", "mask_bits")
         self.flags = Writes(dut, "flag_en", "flag_row", "flag")
-        self.retired = 0
         dut.start.value = dut.finish.value = 0
-        every_cycle(dut, self._retire)
 
-    def _retire(self) -> None:
-        self.retired += int(self.dut.retired.value)
+    def pixels(self, size: int, pixels: float, passes: float, rows: float, density: float) -> Iterator[Pixel]:
+        """Pixels of some rows, in some of the passes of ``size`` words over each."""
+        rng, tensor = self.rng, self.tensor
 
-    def updates(self, words: list[tuple[int, int, int]], density: float) -> list[Update]:
-        """Updates for some words (row, column, word) of the tensor, in their order."""
-        rng = self.rng
+        def bits() -> int:
+            return sum((rng.random() < density) << d for d in range(self.drain))
+
+        for y in (y for y in range(tensor.height) if rng.random() < rows):
+            for word in (word for word in range(0, tensor.words, size) if rng.random() < passes):
+                for x in (x for x in range(tensor.width) if rng.random() < pixels):
+                    yield Pixel(y, x, word, tuple(bits() for _ in range(min(size, tensor.words - word))))
+
+    def updates(self, pixels: list[Pixel]) -> list[Update]:
+        """The updates for pixels."""
         return [
             {
-                "offset": self.tensor.offset(y, x, word),
-                "bits": sum((rng.random() < density) << d for d in range(self.drain)),
-                "last": int(rng.random() < 0.3),
+                "bits": bits,
+                "place": {
+                    "y": p.y,
+                    "mask": self.tensor.mask(p.y, 0, p.word),
+                    "block": p.x // MASK_COLUMNS,
+                    "column": p.x % MASK_COLUMNS,
+                    "first": n == 0,
+                    "last": n == len(p.bits) - 1,
+                },
             }
-            for y, x, word in words
+            for p in pixels
+            for n, bits in enumerate(p.bits)
         ]
 
-    def words(self, share: float, rows: float = 1.0) -> list[tuple[int, int, int]]:
-        """Some words of some rows."""
-        rng, chosen = self.rng, [self.rng.random() < rows for _ in range(self.tensor.height)]
-        return [place for place in self.tensor.places() if chosen[place[0]] and rng.random() < share]
+    def wanted(self, pixels: list[Pixel]) -> dict[int, int]:
+        """Mask words by address, of all rows with an event."""
+        tensor, banks, group = self.tensor, self.config.banks, self.config.group
+        rows = sorted({p.y for p in pixels if any(p.bits)})
+        words = {MASKS + y * tensor.mask_pitch + n: 0 for y in rows for n in range(tensor.mask_pitch)}
+        for p in pixels:
+            for n, bits in enumerate(p.bits):
+                for e in (e for e in range(self.drain) if bits >> e & 1):
+                    bit = (e % banks * MASK_COLUMNS + p.x % MASK_COLUMNS) * group + e // banks
+                    words[MASKS + tensor.mask(p.y, p.x, p.word + n)] |= 1 << bit
+        return words
 
     async def pulse(self, name: str) -> int:
         """Give a pulse; the cycle in which the writer sees it."""
@@ -64,103 +100,122 @@ class Bench:
         getattr(self.dut, name).value = 0
         return cycle()
 
-    async def check(self, updates: list[Update]) -> int:
+    async def check(self, pixels: list[Pixel]) -> int:
         """Give a tensor's updates, compare what is written; the cycles from ``finish`` until it is closed."""
-        tensor, pitch = self.tensor, self.tensor.mask_pitch
-        set_layer(self.dut, out_pitch=tensor.pitch, out_masks=MASKS, out_rows=ROWS, out_height=tensor.height)
-        await self.pulse("start")
-        self.retired = 0
+        tensor = self.tensor
+        set_layer(
+            self.dut,
+            out_masks=MASKS,
+            out_rows=ROWS,
+            out_height=tensor.height,
+            out_mask_words=tensor.mask_words,
+            out_mask_pitch=tensor.mask_pitch,
+        )
         for log in (self.taken.items, self.taken.cycles, self.masks.log, self.flags.log):
             log.clear()
-        self.source.send(updates)
+        await self.pulse("start")
+        self.source.send(self.updates(pixels))
         await self.source.sent()
         finished = await self.pulse("finish")
-        for _ in range(20 + tensor.height * pitch):
-            await RisingEdge(self.dut.clk)
+        await RisingEdge(self.dut.clk)
+        for _ in range(20 + tensor.height * (1 + tensor.mask_pitch)):
             if not int(self.dut.busy.value):
                 break
+            await RisingEdge(self.dut.clk)
         else:
             raise AssertionError("still busy")
         closing = cycle() - finished - 1
-
-        wanted = [0] * (tensor.height * pitch)
-        for update in updates:
-            element = update["offset"] * self.drain
-            wanted[element // 32] |= update["bits"] << element % 32
-        flags = [int(any(wanted[y * pitch : (y + 1) * pitch])) for y in range(tensor.height)]
-        assert self.flags.log == [(ROWS + y, flag) for y, flag in enumerate(flags)]
-        written = {address: bits for address, bits in self.masks.log}  # noqa: C416
-        assert list(written) == sorted(written), "mask words in order"
-        assert len(written) == len(self.masks.log), "each once"
-        assert written.keys() <= {MASKS + n for n in range(len(wanted))}, "inside the tensor"
-        for n, bits in enumerate(wanted):
-            if flags[n // pitch]:
-                assert written.get(MASKS + n) == bits, f"mask word {n}"
-            else:
-                assert not written.get(MASKS + n, 0), f"mask word {n}"
-        assert self.retired == sum(update["last"] for update in updates)
+        masks, wanted = {address: bits for address, bits in self.masks.log}, self.wanted(pixels)  # noqa: C416
+        await wait(self.dut, 3)
+        assert len(masks) == len(self.masks.log), "mask words once each, and none after the end"
+        assert masks == wanted
+        rows = [ROWS + y for y in range(tensor.height)]
+        flagged = [ROWS + y for y in sorted({p.y for p in pixels if any(p.bits)})]
+        assert [row for row, flag in self.flags.log if not flag] == rows
+        assert [row for row, flag in self.flags.log if flag] == flagged
+        assert all(self.flags.log.index((row, 0)) < self.flags.log.index((row, 1)) for row in flagged)
         return closing
 
 
 @cocotb.test()
 @cocotb.parametrize(shape=SHAPES, stall=[0.0, 0.5])
 async def tensors(dut: Any, shape: tuple[int, int, int], stall: float) -> None:
-    """All words, some, whole rows left out, none; every element an event, few, none."""
+    """Passes of a word, of two, of all; pixels, passes, rows left out; every element an event, few, none."""
     bench = Bench(dut, shape, stall)
     await start(dut)
-    for share, rows, density in UPDATES:
-        await bench.check(bench.updates(bench.words(share, rows), density))
+    for size in sorted({1, 2, shape[2]}):
+        for shares in SHARES:
+            await bench.check(list(bench.pixels(size, *shares)))
 
 
 @cocotb.test()
 async def single_changes(dut: Any) -> None:
     """One event, in each corner and along each border, in an update alone or among all."""
-    bench = Bench(dut, (3, 20, 9))
+    bench = Bench(dut, (3, 20, 3))
     await start(dut)
     for y, x, channel in bench.tensor.borders():
-        place = y, x, channel // bench.drain
-        here = {"offset": bench.tensor.offset(*place), "bits": 1 << channel % bench.drain, "last": 1}
-        if bench.rng.random() < 0.8:
-            await bench.check([here])
+        word, event = channel // bench.drain, 1 << channel % bench.drain
+        if bench.rng.random() < 0.7:
+            await bench.check([Pixel(y, x, word, (event,))])
         else:
-            every = bench.updates(list(bench.tensor.places()), 0)
-            await bench.check([here if u["offset"] == here["offset"] else u for u in every])
+            every = bench.pixels(3, 1, 1, 1, 0)
+            bits = tuple(event * (n == word) for n in range(3))
+            await bench.check([Pixel(y, x, 0, bits) if (p.y, p.x) == (y, x) else p for p in every])
+
+
+def waited(cycles: list[int]) -> list[int]:
+    """How long each update but the last waited inside: the one behind it was taken so much later."""
+    return [after - before - 1 for before, after in pairwise(cycles)]
 
 
 @cocotb.test()
 async def one_update_a_cycle(dut: Any) -> None:
-    """One a cycle within a row, one more for each row and each mask word left out, as the docstring says."""
-    bench = Bench(dut, (4, 20, 9))  # 8 mask words a row
-    pitch = bench.tensor.mask_pitch
+    """As the docstring says: where a row or a pass begins updates wait some cycles, others none."""
+    height, words, blocks = 4, 3, 3
+    bench = Bench(dut, (height, 20, words))
     await start(dut)
-    closing = await bench.check(bench.updates(list(bench.tensor.places()), 1))
-    per_row = bench.tensor.width * bench.tensor.words
-    first = bench.taken.cycles[0]
-    assert bench.taken.cycles == [first + n + n // per_row for n in range(4 * per_row)]
+
+    # All pixels, in one pass: the row's second block waits a cycle, a row for the last block before it.
+    row = [words + 1] + [0] * (20 * words - 1)
+    row[8 * words] = 1
+    closing = await bench.check(list(bench.pixels(words, 1, 1, 1, 1)))
+    assert waited(bench.taken.cycles) == [0, *(row * height)[1:-1]]
+    assert closing == words + 1
+
+    # The same in passes of a word.
+    one = [0] * 20
+    one[8] = 1
+    row = [2, *one[1:], 1, *one[1:], 1, *one[1:]]
+    closing = await bench.check(list(bench.pixels(1, 1, 1, 1, 1)))
+    assert waited(bench.taken.cycles) == [0, *(row * height)[1:-1]]
+    assert closing == 2
+
+    # No events: a cycle a row.
+    closing = await bench.check(list(bench.pixels(1, 1, 1, 1, 0)))
+    assert waited(bench.taken.cycles) == [0, *([1, *[0] * 59] * height)[1:-1]]
     assert closing == 1
 
-    # Events in mask words 0, 1 and 5 of row 1: word by word to 5, to the row's end, the row after at once.
-    words = 32 // bench.drain
-    offsets = [bench.tensor.pitch + words * n for n in (0, 1, 5)] + [3 * bench.tensor.pitch]
-    closing = await bench.check([{"offset": o, "bits": 1, "last": 0} for o in offsets])
-    first = bench.taken.cycles[0]
-    assert [c - first for c in bench.taken.cycles] == [0, 1, 5, 5 + (pitch - 5) + 1 + 1]
-    assert closing == pitch
+    # Of row 0 the first and the last word are left out, of the other one block 1; then two rows.
+    await bench.check(
+        [Pixel(0, 3, 1, (1,)), Pixel(0, 17, 1, (1,)), Pixel(3, 9, 2, (1,)), Pixel(3, 10, 2, (1,))]
+    )
+    first_word, block, its_last, last_word, rows = blocks, 1, 1, blocks, 3
+    assert waited(bench.taken.cycles) == [0, first_word + 1, block + its_last + last_word + rows]
 
-    assert await bench.check([]) == bench.tensor.height  # a still tensor
+    await bench.check([])  # a still tensor: its flags are cleared
 
 
 @cocotb.test()
 @cocotb.parametrize(stall=[0.0, 0.5])
 async def reset_in_mid_stream(dut: Any, stall: float) -> None:
     """Nothing is written after a reset until the next tensor, which is right."""
-    bench = Bench(dut, (4, 5, 9), stall)
+    bench = Bench(dut, (4, 21, 3), stall)
     await start(dut)
-    for cycles in range(1, 30, 4):
+    for cycles in range(1, 120, 7):
         await bench.pulse("start")
-        bench.source.send(bench.updates(bench.words(1), 0.5))
+        bench.source.send(bench.updates(list(bench.pixels(2, 1, 1, 1, 0.5))))
         await wait(dut, cycles)
-        dut.finish.value = int(cycles % 8 == 5)
+        dut.finish.value = int(cycles % 4 == 1)
         await reset(dut, bench.source, bench.taken, cycles=1 + cycles % 3)
         dut.finish.value = 0
         bench.masks.log.clear()
@@ -168,4 +223,4 @@ async def reset_in_mid_stream(dut: Any, stall: float) -> None:
         await wait(dut, 10)
         assert not bench.masks.log
         assert not bench.flags.log
-        await bench.check(bench.updates(bench.words(0.5), 0.2))
+        await bench.check(list(bench.pixels(3, 0.5, 1, 1, 0.2)))
