@@ -22,6 +22,7 @@ TOP = "top"
 
 # Our memories have one write port and are never read where they are written in the same cycle: components see
 # to it and assert it in simulation. Yosys cannot know, and would build logic that emulates what happens then.
+# Reads without a clock, from LUT RAM, have no such case.
 # Amaranth names each element of an array, "acc[0]"; after ABC9 Yosys takes that for a bit of "acc"
 # and fails over (YosysHQ/yosys issue 4349): such names are purged first.
 SCRIPT = f"""\
@@ -30,7 +31,7 @@ hierarchy -top {TOP}
 delete t:$check t:$print
 proc
 opt_clean -purge
-setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2
+setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i
 synth_ecp5 -top {TOP} -json {TOP}.json
 """
 

@@ -2,76 +2,187 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from itertools import pairwise
+
+from amaranth.hdl import Assert, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, ArrayConfig
 
-from .payloads import TAG, sum_word, sums
+from .lane_sums import LaneSums
+from .payloads import ACCUMULATOR, PIXEL_BITS, STRIP, placed, sum_word
 from .signatures import LayerSignature
+
+BORDER_STAGES = 3
+"""Cycles to find a word's PARAMS row from the kernel columns outside the image."""
 
 
 class Drain(wiring.Component):
-    """Takes sums and their tag, gives ``group_words`` words, or ``last_words`` after a pixel's last pass.
+    """Takes the pixels of strips in order, each when it is complete. One that was touched, or any if
+    ``everything`` is to be evaluated, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a cycle
+    each; others are passed over in a cycle. There is no gap between pixels nor between strips.
 
-    The sums are held here, so the array goes on with the next pixel meanwhile. Latency ``LATENCY`` cycle,
-    throughput one word a cycle without a gap between pixels.
+    Latency ``latency`` cycles from the cycle in which a word's pixel is shown. The stages stand still while a
+    word waits to be taken.
+
+    Ports:
+        start: Pulse before a layer: pixels count from 0.
+        busy: There are pixels to be drained, or words under way.
+        everything: Untouched pixels are drained as well.
+        strips: What is to be drained.
+        pixel, complete, touched, touches, acc, release: To the array, see :class:`~.mac_array.MacArray`.
+        o: Words of sums, each with its place.
     """
 
-    LATENCY = 1
-
-    i: stream.Interface
-    tags: stream.Interface
+    start: Signal
+    busy: Signal
+    everything: Signal
+    pixel: Signal
+    complete: Signal
+    touched: Signal
+    touches: data.View[data.ArrayLayout]
+    acc: data.View[data.ArrayLayout]
+    release: Signal
+    strips: stream.Interface
     o: stream.Interface
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
+        self._sums = LaneSums(config)
         super().__init__(
             {
                 "layer": In(LayerSignature()),
-                "i": In(stream.Signature(sums(config))),
-                "tags": In(stream.Signature(TAG)),
-                "o": Out(stream.Signature(sum_word(config))),
+                "start": In(1),
+                "busy": Out(1),
+                "everything": In(1),
+                "strips": In(stream.Signature(STRIP)),
+                "pixel": Out(PIXEL_BITS),
+                "complete": In(1),
+                "touched": In(1),
+                "touches": In(data.ArrayLayout(config.taps, config.banks)),
+                "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
+                "release": Out(1),
+                "o": Out(stream.Signature(placed(sum_word(config)))),
             }
         )
+
+    @property
+    def latency(self) -> int:
+        """Stages behind the array."""
+        return max(BORDER_STAGES, self._sums.latency)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer = self._config, self.layer
-        lanes = Signal(ACC_BITS * config.total_lanes, reset_less=True)
-        offset = Signal(ADDRESS_BITS, reset_less=True)
-        row = Signal(16, reset_less=True)
-        final = Signal(reset_less=True)
-        left = Signal(7)
 
-        ending, taking = Signal(), Signal()
-        partial = (1 << config.drain) - 1 >> (config.drain - layer.out_valid)[:3]
-        m.d.comb += [
-            self.o.valid.eq(left != 0),
-            *(self.o.p.z[d].eq(lanes.word_select(d, ACC_BITS).as_signed()) for d in range(config.drain)),
-            self.o.p.offset.eq(offset),
-            self.o.p.row.eq(row),
-            self.o.p.last.eq(left == 1),
-            self.o.p.valid.eq(Mux(final & self.o.p.last, partial, (1 << config.drain) - 1)),
-            ending.eq((left == 0) | ((left == 1) & self.o.ready)),
-            taking.eq(ending & self.i.valid & self.tags.valid),
-            self.i.ready.eq(taking),
-            self.tags.ready.eq(taking),
+        # The strip under way: pixels left of it, and what changes from pixel to pixel and from word to word.
+        strip = Signal(STRIP, reset_less=True)
+        active, last_pixel = Signal(), Signal(reset_less=True)
+        last_words = [Signal(7, name=f"last_word_{final}", reset_less=True) for final in range(2)]
+        word, last_word = Signal(7), Signal()
+        offset, row = Signal(ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
+        right = Signal(signed(15), reset_less=True)  # kernel columns to the right of the image, if positive
+        beyond = Signal(signed(14), reset_less=True)
+        advance, giving, wanted = Signal(), Signal(), Signal()
+        m.d.sync += [
+            last_words[0].eq(layer.pass_words - 1),
+            last_words[1].eq(layer.last_words - 1),
+            beyond.eq(layer.kernel_columns - layer.in_width),
         ]
-        with m.If(self.o.valid & self.o.ready):
+        m.d.comb += [
+            advance.eq(~self.o.valid | self.o.ready),
+            last_word.eq(word == Mux(strip.final, last_words[1], last_words[0])),
+            wanted.eq(self.touched | self.everything),
+            giving.eq(active & self.complete & wanted & advance),
+            self.release.eq(active & self.complete & Mux(wanted, last_word & advance, 1)),
+            self.strips.ready.eq(~active | (self.release & last_pixel)),
+        ]
+        with m.If(giving):
+            m.d.sync += [word.eq(word + 1), offset.eq(offset + layer.out_width), row.eq(row + 1)]
+        with m.If(self.release):
             m.d.sync += [
-                lanes.eq(lanes >> (ACC_BITS * config.drain)),
-                offset.eq(offset + 1),
-                row.eq(row + 1),
-                left.eq(left - 1),
+                self.pixel.eq(self.pixel + 1),
+                word.eq(0),
+                offset.eq(strip.offset + 1),
+                row.eq(strip.row),
+                strip.offset.eq(strip.offset + 1),
+                strip.x.eq(strip.x + 1),
+                strip.left.eq(strip.left + layer.stride),
+                right.eq(right + layer.stride),
+                strip.count.eq(strip.count - 1),
+                last_pixel.eq(strip.count == 2),
             ]
-        with m.If(taking):
+        with m.If(self.strips.ready):
             m.d.sync += [
-                lanes.eq(self.i.p.as_value()),
-                offset.eq(self.tags.p.offset),
-                row.eq(self.tags.p.row),
-                final.eq(self.tags.p.final),
-                left.eq(Mux(self.tags.p.final, layer.last_words, layer.group_words)),
+                active.eq(self.strips.valid),
+                strip.eq(self.strips.p),
+                offset.eq(self.strips.p.offset),
+                row.eq(self.strips.p.row),
+                right.eq(self.strips.p.left + beyond),
+                last_pixel.eq(self.strips.p.count == 1),
             ]
+        with m.If(self.start):
+            m.d.sync += self.pixel.eq(0)
+
+        m.submodules.sums = sums = self._sums
+        for name in layer.signature.members:
+            m.d.comb += getattr(sums.layer, name).eq(getattr(layer, name))
+        m.d.comb += [
+            sums.advance.eq(advance),
+            sums.word.eq(word),
+            sums.touches.eq(self.touches),
+            sums.acc.eq(self.acc),
+        ]
+
+        # What goes with the sums, stage by stage; sums that come early wait.
+        payload = placed(sum_word(config))
+        stages = [Signal(payload, name=f"word_{n}", reset_less=True) for n in range(self.latency)]
+        valid = Signal(self.latency)
+        whole = (1 << config.drain) - 1
+        partial = whole >> (config.drain - layer.out_valid)[:6]
+        with m.If(advance):
+            m.d.sync += [
+                valid.eq(valid << 1 | giving),
+                *(after.eq(before) for before, after in pairwise(stages)),
+                stages[0].word.offset.eq(offset),
+                stages[0].word.row.eq(row),
+                stages[0].word.valid.eq(Mux(strip.final & last_word, partial, whole)),
+                stages[0].place.y.eq(strip.y),
+                stages[0].place.mask.eq(strip.mask),
+                stages[0].place.column.eq(strip.x),
+                stages[0].place.block.eq(strip.x // MASK_COLUMNS),
+                stages[0].place.first.eq(word == 0),
+                stages[0].place.last.eq(last_word),
+            ]
+            self._border(m, stages, strip.left, right)
+            for n in range(sums.latency, self.latency):
+                before = sums.z if n == sums.latency else stages[n - 1].word.z
+                for d in range(config.drain):
+                    m.d.sync += stages[n].word.z[d].eq(before[d])
+        m.d.comb += [self.o.p.eq(stages[-1]), self.o.valid.eq(valid[-1]), self.busy.eq(active | valid.any())]
+        if sums.latency == self.latency:
+            m.d.comb += [self.o.p.word.z[d].eq(sums.z[d]) for d in range(config.drain)]
+
+        m.d.comb += [
+            Assert(~(self.strips.valid & self.strips.ready) | (self.strips.p.count != 0)),
+            Assert(~self.start | ~self.busy),
+            Assert(~active | (last_pixel == (strip.count == 1))),
+        ]
         return m
+
+    def _border(
+        self, m: Module, stages: list[data.View[data.StructLayout]], left: Value, right: Value
+    ) -> None:
+        """Adds ``border_columns`` to the row for each kernel column beside the image: columns, their product
+        two bits at a time, the sum.
+        """
+        missing = Signal(7, reset_less=True)
+        parts = [Signal(14, name=f"part_{n}", reset_less=True) for n in range(4)]
+        step = self.layer.border_columns
+        m.d.sync += missing.eq(Mux(left < 0, -left, 0) + Mux(right > 0, right, 0))
+        for n, part in enumerate(parts):
+            low, *high = missing[2 * n : 2 * n + 2]
+            m.d.sync += part.eq(Mux(low, step, 0) + (Mux(high[0], step << 1, 0) if high else 0))
+        total = sum(part << 2 * n for n, part in enumerate(parts))
+        m.d.sync += stages[2].word.row.eq(stages[1].word.row + total)

@@ -1,19 +1,19 @@
-"""The cocotb bench of drain and state update, on Verilator."""
+"""The cocotb bench of the drain, on Verilator."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from drain_and_state import DrainAndState
 from small_arrays import small_array
 
+from stillframe.hw.drain import Drain
 from stillframe.sim.cocotb_runner import run_bench
 
 BENCH = Path(__file__).parent / "benches" / "bench_drain.py"
 
 
-def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("array", ["1x4", "1x16@25F", "2x8", "4x16", "8x16@virtual"])
+def test_bench(array: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
-    array = "1x16"
-    run_bench(DrainAndState(small_array(array)), BENCH, {"array": array})
+    run_bench(Drain(small_array(array)), BENCH, {"array": array})

@@ -13,7 +13,7 @@ from stillframe.sim.cocotb_runner import run_bench
 BENCH = Path(__file__).parent / "benches" / "bench_mac_array.py"
 
 
-def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("array", ["1x4", "1x16@25F", "2x8", "4x16"])
+def test_bench(array: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
-    array = "2x8"
     run_bench(MacArray(small_array(array)), BENCH, {"array": array})

@@ -1,42 +1,69 @@
-"""The MAC array on Verilator: sums of lanes with stalls, resets, extremes, and its timing."""
+"""The MAC array on Verilator: sums of pixels with stalls, resets, extremes, and its timing."""
 
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import cocotb
-from cocotb.triggers import RisingEdge
+from bank_taps import NUMBERS, Event, Script, Window, wrap
+from cocotb.triggers import FallingEdge, RisingEdge
 from small_arrays import small_array
-from support import QUIET, Timed, TimedSink, consecutive, wait
+from support import QUIET, Timed, consecutive, cycle, every_cycle, set_layer, wait
 
-from stillframe.contract.array import ACC_BITS
+from stillframe.contract.array import ACC_BITS, SLOTS
 from stillframe.hw.mac_array import MacArray
-from stillframe.hw.payloads import event, sums
-from stillframe.sim.vip import StreamSource, parameters, reset, start
+from stillframe.hw.payloads import event
+from stillframe.sim.vip import StreamSource, parameters, reset, start, unpack
 
-ROWS = 24
+ROWS = 40
 COLUMN_LANES = 4
-Event = dict[str, Any]
-
-
-def wrap(value: int) -> int:
-    """The accumulator's range."""
-    half = 1 << (ACC_BITS - 1)
-    return (value + half) % (2 * half) - half
 
 
 class Bench:
-    """The array, its streams and its weights, by row and lane."""
+    """The array, its banks' events, its weights by row and lane, and a drain that takes what it shows."""
 
     def __init__(self, dut: Any, stall: float = 0.0, seed: int = 0) -> None:
         self.config = config = small_array(parameters()["array"])
-        self.dut, self.rng = dut, random.Random(f"{stall} {seed}")
-        self.source = StreamSource(dut, "i", event(config), stall, seed)
-        self.taken = Timed(dut, "i", event(config))
-        self.sink = TimedSink(dut, "o", sums(config), stall, seed)
+        self.dut, self.rng, self.stall = dut, random.Random(f"{stall} {seed}"), stall
+        self.shape = event(config)
+        ports = [f"i__{b}" for b in range(config.banks)]
+        self.sources = [StreamSource(dut, port, self.shape, stall, seed) for port in ports]
+        self.taken = [Timed(dut, port, self.shape) for port in ports]
         self.weights: list[list[int]] = []
-        dut.write_en.value = 0
+        self.drained: list[tuple[int, list[int], list[int]]] = []  # cycle, touches, sums by bank and lane
+        self.events = self.macs = 0
+        self.holding = False
+        for name in ("write_en", "start", "pixel", "release"):
+            getattr(dut, name).value = 0
+        every_cycle(dut, self._count)
+        cocotb.start_soon(self._drain())
+
+    def _count(self) -> None:
+        self.events += int(self.dut.events.value)
+        self.macs += int(self.dut.macs.value)
+
+    async def _drain(self) -> None:
+        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete."""
+        dut, config = self.dut, self.config
+        while True:
+            await FallingEdge(dut.clk)
+            ready = not self.holding and self.rng.random() >= self.stall and not int(dut.rst.value)
+            released = ready and bool(int(dut.complete.value))
+            dut.release.value = int(released)
+            if released:
+                touches = unpack(MacArray(config).touches.shape(), int(dut.touches.value))
+                assert int(dut.touched.value) == any(touches)
+                acc = int(dut.acc.value)
+                lanes = [acc >> lane * ACC_BITS for lane in range(config.total_lanes)]
+                self.drained.append((cycle() + 1, touches, [wrap(value) for value in lanes]))
+            await RisingEdge(dut.clk)
+            dut.release.value = 0
+            if released:
+                dut.pixel.value = (int(dut.pixel.value) + 1) % NUMBERS
+            if int(dut.start.value) or int(dut.rst.value):
+                dut.pixel.value = 0
 
     async def load(self, rows: int = ROWS) -> None:
         """Write weights, in any order of columns; some rows have the extremes only."""
@@ -53,71 +80,74 @@ class Bench:
             await RisingEdge(dut.clk)
         dut.write_en.value = 0
 
-    def pixel(self, events: int) -> list[Event]:
-        """Random events, the last of them marked so; a single one may be null.
+    async def begin(self, window: Window) -> Script:
+        """Start a layer."""
+        set_layer(self.dut, **window.fields())
+        await wait(self.dut, 4)
+        self.dut.start.value = 1
+        await wait(self.dut, 1)
+        self.dut.start.value = 0
+        await wait(self.dut, 1)
+        self.drained.clear()
+        self.events = self.macs = 0
+        for taken in self.taken:
+            taken.clear()
+        return Script(self.config, window, self.weights, self.rng)
 
-        They are a convolution's, which all lanes take, or a depthwise layer's, for some lanes: one value or a
-        word of them.
-        """
-        rng, lanes, drain = self.rng, self.config.total_lanes, self.config.drain
-        null = events == 1 and rng.random() < 0.3
-        kind = rng.choice(("convolution", "word", "channel"))
-        result = []
-        for n in range(events):
-            values = [0 if null else rng.choice((-255, 255, rng.randrange(-255, 256))) for _ in range(drain)]
-            first, last = 0, lanes - 1
-            if kind == "word":
-                first = rng.randrange(0, lanes, drain)
-                last = first + drain - 1
-            else:
-                values = values[:1] * drain
-            if kind == "channel":
-                first = rng.randrange(lanes)
-                last = min(lanes - 1, first + rng.randrange(8))
-            result.append(
-                {
-                    "weight": rng.randrange(len(self.weights)),
-                    "values": values,
-                    "first_lane": first,
-                    "last_lane": last,
-                    "macs": rng.randrange(128),
-                    "final": rng.randrange(2),
-                    "null": int(null),
-                    "last": int(n == events - 1),
-                }
-            )
-        return result
+    async def drain(self, pixels: int) -> None:
+        """Wait until so many are drained."""
+        for _ in range(50_000):
+            if len(self.drained) >= pixels:
+                return
+            await RisingEdge(self.dut.clk)
+        raise AssertionError(f"expected {pixels} pixels, got {len(self.drained)}")
 
-    def sums(self, pixel: list[Event]) -> dict[str, list[int]]:
-        """What is to come out for a pixel's events."""
-        drain = self.config.drain
-        terms = [
-            [
-                e["values"][lane % drain] * w if e["first_lane"] <= lane <= e["last_lane"] else 0
-                for lane, w in enumerate(self.weights[e["weight"]])
-            ]
-            for e in pixel
-        ]
-        return {"acc": [wrap(sum(lane)) for lane in zip(*terms, strict=True)]}
-
-    async def check(self, pixels: list[list[Event]]) -> None:
-        """Send the events of pixels, compare their sums."""
-        self.taken.clear()
-        self.sink.clear()
-        self.source.send(e for pixel in pixels for e in pixel)
-        await self.sink.count(len(pixels))
+    async def check(self, script: Script) -> None:
+        """Send the events, compare the sums and the counts."""
+        for source, events in zip(self.sources, script.events, strict=True):
+            source.send(events)
+        await self.drain(script.pixels)
         await wait(self.dut, QUIET)
-        assert self.sink.items == [self.sums(pixel) for pixel in pixels]
+        assert len(self.drained) == script.pixels
+        group, lanes = self.config.group, self.config.lanes
+        for pixel, (_, touches, acc) in enumerate(self.drained):
+            assert touches == script.banks.touches(pixel), f"pixel {pixel}"
+            for bank, bits in enumerate(touches):
+                for lane in range(lanes):
+                    if bits >> lane // group & 1:
+                        wanted = script.banks.acc[pixel, bank, lane]
+                        assert acc[bank * lanes + lane] == wanted, f"pixel {pixel}, bank {bank}, lane {lane}"
+        assert (self.events, self.macs) == (script.banks.events, script.banks.macs)
+
+    def window(self, depthwise: bool) -> Window:
+        """Any layer."""
+        rng, banks = self.rng, self.config.banks
+        stride = rng.choice((1, 1, 2, 3, 4))
+        share = banks.bit_length() - 1 if depthwise else rng.randrange(banks.bit_length())
+        top = self.config.total_lanes >> share
+        return Window(
+            kernel_columns=rng.randint(1, 9),
+            stride=stride,
+            dilation=rng.choice((1, 2)) if stride == 1 else 1,
+            tap_rows=rng.randrange(2) if depthwise else rng.choice((1, 2, 4)),
+            depthwise=depthwise,
+            share_log2=share,
+            pass_macs=rng.randint(0, top),
+            last_macs=rng.randint(0, top),
+        )
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=[0.0, 0.2, 0.7])
-async def sums_of_events(dut: Any, stall: float) -> None:
-    bench = Bench(dut, stall)
+@cocotb.parametrize(stall=[0.0, 0.3, 0.7], depthwise=[False, True])
+async def sums_of_events(dut: Any, stall: float, depthwise: bool) -> None:
+    bench = Bench(dut, stall, int(depthwise))
     await start(dut)
-    for _ in range(2):
-        await bench.load()
-        await bench.check([bench.pixel(bench.rng.choice((1, 1, 2, 3, 9, 30))) for _ in range(60)])
+    await bench.load()
+    for _ in range(6):
+        script = await bench.begin(bench.window(depthwise))
+        for count in (1, 3, 40, 17, 8):
+            script.strip(count, bench.rng.choice((0.1, 0.5, 2)), bench.rng.choice((4, 8, 31)))
+        await bench.check(script)
 
 
 @cocotb.test()
@@ -126,56 +156,123 @@ async def sums_wrap_at_their_width(dut: Any) -> None:
     bench = Bench(dut)
     await start(dut)
     await bench.load(rows=3)  # row 2: -128 in every lane
-    lanes, drain = bench.config.total_lanes, bench.config.drain
-    up, down = (
-        {"weight": 2, "values": [v] * drain, "first_lane": 0, "last_lane": lanes - 1, "last": 0}
-        for v in (-255, 255)
-    )
-    last = {"last": 1}
-    await bench.check([[up] * 3000 + [down] * 1500 + [down | last], [up] * 2500 + [up | last]])
-    assert bench.sink.items[0]["acc"][0] == 1499 * 255 * 128
-    assert bench.sink.items[1]["acc"][0] == 2501 * 255 * 128 - (1 << ACC_BITS)
+    script = await bench.begin(Window(kernel_columns=1))
+    group = bench.config.group
+    for place, values in ((0, [-255] * 3000 + [255] * 1501), (1, [-255] * 2501)):
+        for value in values:
+            item = {"weight": 2, "tap": 0, "place": place, "values": [value] * group, "count": 1, "final": 0}
+            for bank, events in enumerate(script.events):
+                script.banks.add(bank, 0, item)
+                events.append(item)
+    for events in script.events:
+        events.append({"mark": 1, "complete": 2})
+    script.pixels = 2
+    await bench.check(script)
+    assert bench.drained[0][2][0] == 1499 * 255 * 128
+    assert bench.drained[1][2][0] == 2501 * 255 * 128 - (1 << ACC_BITS)
+
+
+def plain(config: Any, place: int, tap: int = 0) -> Event:
+    """An event of little interest."""
+    ones = [1] * config.group
+    return {"weight": 0, "tap": tap, "place": place, "values": ones, "count": 1, "first": 0, "final": 0}
 
 
 @cocotb.test()
-async def latency_and_one_event_a_cycle(dut: Any) -> None:
-    """The array takes an event in every cycle, also when each one completes sums."""
+async def a_tap_a_cycle(dut: Any) -> None:
+    """Banks multiply in every cycle; a mark costs none behind an event with several taps."""
     bench = Bench(dut)
     await start(dut)
     await bench.load()
-    await bench.check([bench.pixel(n) for n in (5, 1, 1, 1, 2, 7, 1)])
-    assert consecutive(bench.taken.cycles)
-    ends = [c for c, e in zip(bench.taken.cycles, bench.taken.items, strict=True) if e["last"]]
-    assert [o - i for i, o in zip(ends, bench.sink.cycles, strict=True)] == [MacArray.LATENCY] * len(ends)
+    window = Window(kernel_columns=3)
+    script = await bench.begin(window)
+    bench.holding = True
+    taps = [0, 0, 2, 1, 2, 2, 0]
+    events = [plain(bench.config, 7, tap) for tap in taps]
+    for source in bench.sources:
+        source.send([*events[:2], {"mark": 1, "complete": 3}, {"mark": 1, "complete": 5}, *events[2:]])
+    await wait(dut, 40)
+    for taken in bench.taken:
+        starts = [c for c, e in zip(taken.cycles, taken.items, strict=True) if not e["mark"]]
+        cycles = [window.cycles(bench.config, e) for e in events]
+        assert [b - a for a, b in pairwise(starts)] == cycles[:-1]
+    assert bench.events == sum(cycles)
+    assert script.pixels == 0
 
 
 @cocotb.test()
-async def only_waiting_sums_stall_it(dut: Any) -> None:
-    """While sums wait, nothing is taken; events up to then are."""
+async def lane_groups_share_a_depthwise_event(dut: Any) -> None:
+    """``taps`` kernel columns a cycle."""
     bench = Bench(dut)
     await start(dut)
     await bench.load()
-    bench.sink.stall = 1.0
-    await wait(dut, 2)
-    bench.taken.clear()
-    bench.source.send(e for _ in range(9) for e in bench.pixel(1))
-    await wait(dut, 30)
-    assert len(bench.taken.items) == MacArray.LATENCY
-    assert consecutive(bench.taken.cycles)
-    assert not bench.sink.items
-    bench.sink.stall = 0.0
-    await bench.sink.count(9)
+    await bench.begin(Window(kernel_columns=9, depthwise=True))
+    bench.holding = True
+    for source in bench.sources:
+        source.send(plain(bench.config, 15, tap) for tap in (0, 5, 8, 0))
+    await wait(dut, 60)
+    for taken in bench.taken:
+        parts = [-(-columns // bench.config.taps) for columns in (9, 4, 1)]
+        assert [b - a for a, b in pairwise(taken.cycles)] == parts
+
+
+@cocotb.test()
+async def latency(dut: Any) -> None:
+    """From a mark to its pixels' sums, also right behind an event; pixels follow each other in each cycle."""
+    bench = Bench(dut)
+    await start(dut)
+    await bench.load()
+    for events in ([], [plain(bench.config, 0)]):
+        await bench.begin(Window(kernel_columns=1))
+        for source in bench.sources:
+            source.send([*events, {"mark": 1, "complete": 9}])
+        await bench.drain(9)
+        cycles = [c for c, *_ in bench.drained]
+        assert consecutive(cycles)
+        assert cycles[0] - bench.taken[0].cycles[-1] == MacArray.LATENCY
+
+
+@cocotb.test()
+async def banks_wait_for_the_drain(dut: Any) -> None:
+    """No bank goes ahead by more pixels than it has slots, nor are more completed than can be told apart."""
+    bench = Bench(dut)
+    await start(dut)
+    await bench.load()
+    await bench.begin(Window(kernel_columns=1))
+    bench.holding = True
+    events = [
+        plain(bench.config, SLOTS - 1),
+        {"mark": 1, "complete": 2},
+        plain(bench.config, SLOTS),
+        plain(bench.config, SLOTS + 1),
+        *({"mark": 1, "complete": n % NUMBERS} for n in (31, 62, 93)),
+    ]
+    for source in bench.sources:
+        source.send(events)
+    await wait(dut, 40)
+    # The event that cannot go on is already in the bank.
+    assert [len(taken.items) for taken in bench.taken] == [3] * bench.config.banks
+    bench.holding = False
+    await bench.drain(93)
+    assert [bool(any(touches)) for _, touches, _ in bench.drained] == [
+        pixel in (SLOTS - 1, SLOTS, SLOTS + 1) for pixel in range(93)
+    ]
 
 
 @cocotb.test()
 @cocotb.parametrize(stall=[0.0, 0.5])
 async def reset_in_mid_stream(dut: Any, stall: float) -> None:
-    """After a reset amid a pixel the next sums start from nothing; weights stay."""
+    """After a reset amid a layer the next sums start from nothing; weights stay."""
     bench = Bench(dut, stall, 1)
     await start(dut)
     await bench.load()
     for cycles in range(1, 24, 2):
-        bench.source.send(e for _ in range(4) for e in bench.pixel(7))
+        script = await bench.begin(bench.window(False))
+        script.strip(40, 2)
+        for source, events in zip(bench.sources, script.events, strict=True):
+            source.send(events)
         await wait(dut, cycles)
-        await reset(dut, bench.source, bench.taken, bench.sink, cycles=1 + cycles % 3)
-        await bench.check([bench.pixel(3) for _ in range(3)])
+        await reset(dut, *bench.sources, *bench.taken, cycles=1 + cycles % 3)
+        script = await bench.begin(bench.window(False))
+        script.strip(9, 1)
+        await bench.check(script)

@@ -1,0 +1,103 @@
+"""From accumulators of lanes to the sums of an activation word."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from stillframe.contract.array import ACC_BITS, ArrayConfig
+
+from .payloads import ACCUMULATOR
+from .signatures import LayerSignature
+
+
+class LaneSums(wiring.Component):
+    """Element d of the word is output ``word`` * drain + d of the pass: that is unit * lanes + lane, for the
+    sum over the banks whose unit, ``bank >> share_log2``, it is. In a depthwise layer it is the sum over the
+    lane groups of its bank. Only what was touched counts.
+
+    Latency ``latency`` cycles, throughput a word a cycle; all stages keep what they have without ``advance``.
+
+    Ports:
+        word: Which word of the pass, from 0.
+        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them.
+        z: The sums, which wrap at ``ACC_BITS`` bits.
+    """
+
+    advance: Signal
+    word: Signal
+    touches: data.View[data.ArrayLayout]
+    acc: data.View[data.ArrayLayout]
+    z: data.View[data.ArrayLayout]
+
+    def __init__(self, config: ArrayConfig) -> None:
+        self._config = config
+        super().__init__(
+            {
+                "layer": In(LayerSignature()),
+                "advance": In(1),
+                "word": In(7),
+                "touches": In(data.ArrayLayout(config.taps, config.banks)),
+                "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
+                "z": Out(data.ArrayLayout(ACCUMULATOR, config.drain)),
+            }
+        )
+
+    @property
+    def latency(self) -> int:
+        """A stage that chooses, and one for each level of the tree of adders."""
+        operands = max(len(self._outputs(0)), self._config.taps)
+        return 1 + (operands - 1).bit_length()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for d in range(self._config.drain):
+            operands: list[Value] = list(self._chosen(d))
+            for level in range(self.latency):
+                stage = [
+                    Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
+                    for n in range(len(operands))
+                ]
+                with m.If(self.advance):
+                    m.d.sync += [s.eq(operand) for s, operand in zip(stage, operands, strict=True)]
+                operands = [
+                    (a + b)[:ACC_BITS].as_signed() for a, b in zip(stage[::2], stage[1::2], strict=False)
+                ]
+            m.d.comb += self.z[d].eq(stage[0])
+        return m
+
+    def _chosen(self, d: int) -> list[Value]:
+        """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
+        config, layer = self._config, self.layer
+        bank, place = d % config.banks, d // config.banks
+        spread = [(bank, t * config.group + place) for t in range(config.taps)]
+        operands = []
+        for plain, depthwise in zip_longest(self._outputs(d), spread):
+            value: Value = Cat()
+            gate: Value = Cat()
+            if plain:
+                b, lane = plain
+                value = self.acc[b * config.lanes + lane]
+                gate = self.touches[b][0] & self._is_output(b, lane, d)
+            if depthwise:
+                b, lane = depthwise
+                value = Mux(layer.depthwise, self.acc[b * config.lanes + lane], value)
+                gate = Mux(layer.depthwise, self.touches[b][lane // config.group], gate)
+            operands.append(Mux(gate, value, 0))
+        return operands
+
+    def _outputs(self, d: int) -> list[tuple[int, int]]:
+        """The lanes, by bank and lane in it, whose output can be element ``d`` of a word."""
+        config = self._config
+        shared = min(config.drain, config.lanes)
+        return [(b, lane) for b in range(config.banks) for lane in range(d % shared, config.lanes, shared)]
+
+    def _is_output(self, b: int, lane: int, d: int) -> Value:
+        """Whether that lane's output is element ``d`` of the word."""
+        config = self._config
+        unit = (b >> self.layer.share_log2)[:3]
+        output = (unit << config.lanes.bit_length() - 1) + lane
+        return output == (self.word << config.drain.bit_length() - 1) + d

@@ -1,0 +1,158 @@
+"""A bank of multipliers, each with its weights and with an accumulator for every output pixel under way."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Assert, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, SLOTS, ArrayConfig
+
+from .multiplier import Multiplier
+from .payloads import ACCUMULATOR, PIXEL_BITS
+from .tap_expander import taps
+
+SLOT_BITS = SLOTS.bit_length() - 1
+COLUMN_LANES = 4
+"""Lanes whose weights the host writes at once."""
+
+
+class MacBank(wiring.Component):
+    """``lanes`` multipliers of 9 x 8 bits. The accumulators of ``ACC_BITS`` bits lie in LUT RAM, in the slot
+    that is their pixel's number modulo ``SLOTS``; a slot's first product starts its sum.
+
+    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. ``acc`` and
+    ``touches`` show the slot of ``pixel`` in the same cycle.
+
+    Args:
+        number: Of the bank, which says which byte of the host's words is whose.
+
+    Ports:
+        start: Pulse before a layer: all slots are untouched, no pixel is complete.
+        i: The taps of this cycle.
+        pixel: Number of the pixel that is shown; release: pulse, it is drained and its slot free.
+        acc: Sums of the lanes for that pixel, where touched.
+        touches: Whether each lane group has taken a tap for that pixel.
+        complete: Number of the first pixel whose sums are not complete.
+        write_en, write_row, write_data: Host writes four lanes' weights of a row.
+    """
+
+    LATENCY = 4
+
+    start: Signal
+    pixel: Signal
+    release: Signal
+    i: data.View[data.StructLayout]
+    acc: data.View[data.ArrayLayout]
+    touches: Signal
+    complete: Signal
+    write_en: Signal
+    write_row: Signal
+    write_data: Signal
+
+    def __init__(self, config: ArrayConfig, number: int = 0) -> None:
+        self._config = config
+        self._number = number
+        super().__init__(
+            {
+                "start": In(1),
+                "i": In(taps(config)),
+                "pixel": In(PIXEL_BITS),
+                "release": In(1),
+                "acc": Out(data.ArrayLayout(ACCUMULATOR, config.lanes)),
+                "touches": Out(config.taps),
+                "complete": Out(PIXEL_BITS),
+                "write_en": In(config.lanes // COLUMN_LANES),
+                "write_row": In(ADDRESS_BITS),
+                "write_data": In(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config, group = self._config, self._config.group
+
+        m.submodules.weights = memory = Memory(
+            shape=data.ArrayLayout(signed(8), config.lanes), depth=config.weights_words, init=[]
+        )
+        write, read = memory.write_port(granularity=COLUMN_LANES), memory.read_port()
+        m.d.comb += [
+            write.addr.eq(self.write_row),
+            write.en.eq(self.write_en),
+            read.addr.eq(self.i.row),
+            read.en.eq(self.i.enable.any()),
+            Assert(~(write.en.any() & read.en), "weights are written while they are read"),
+        ]
+        first_byte = self._number * config.lanes
+        for lane in range(config.lanes):
+            byte = (first_byte + lane) % COLUMN_LANES
+            m.d.comb += write.data[lane].eq(self.write_data.word_select(byte, 8).as_signed())
+
+        # The weight goes from the block RAM straight into its multiplier's register, as does the value.
+        values = Signal(self.i.values.shape(), reset_less=True)
+        products = []
+        m.d.sync += values.eq(self.i.values)
+        for lane in range(config.lanes):
+            m.submodules[f"multiplier_{lane}"] = multiplier = Multiplier(9, 8)
+            products.append(multiplier.product)
+            m.d.comb += [
+                multiplier.enable.eq(1),
+                multiplier.a.eq(values[lane % group]),
+                multiplier.b.eq(read.data[lane]),
+            ]
+
+        for t in range(config.taps):
+            self._accumulate(m, t, products[t * group : (t + 1) * group])
+
+        complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY)]
+        for n, stage in enumerate(complete):
+            m.d.sync += stage.eq(complete[n - 1] if n else self.i.complete)
+            with m.If(self.start):
+                m.d.sync += stage.eq(0)
+        ahead = [Signal(PIXEL_BITS, name=f"ahead_{t}") for t in range(config.taps)]
+        open_ = [Signal(PIXEL_BITS, name=f"open_{t}") for t in range(config.taps)]
+        m.d.comb += self.complete.eq(complete[-1])
+        for t in range(config.taps):
+            pixel = self.i.pixels[t]
+            m.d.comb += [
+                ahead[t].eq(pixel - self.pixel),
+                open_[t].eq(pixel - complete[0]),
+                Assert(~self.i.enable[t] | (ahead[t] < SLOTS), "a slot is used anew before it is drained"),
+                Assert(~self.i.enable[t] | (open_[t] < SLOTS), "a tap for a pixel said to be complete"),
+            ]
+        m.d.comb += Assert(~self.release | (self.complete != self.pixel), "released before it is complete")
+        return m
+
+    def _accumulate(self, m: Module, t: int, products: list[Signal]) -> None:
+        """The accumulators of lane group ``t``: which are touched, and read, add and write in one cycle."""
+        enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
+        shown = self.pixel[:SLOT_BITS]
+        touched = Signal(SLOTS, name=f"touched_{t}")
+        with m.If(self.release):
+            m.d.sync += touched.bit_select(shown, 1).eq(0)
+        with m.If(enable):
+            m.d.sync += touched.bit_select(slot, 1).eq(1)
+        with m.If(self.start):
+            m.d.sync += touched.eq(0)
+        m.d.comb += self.touches[t].eq(touched.bit_select(shown, 1))
+
+        # Beside the products on their way: whether they are added, where, and whether they start the sum.
+        adding, place, fresh = enable, slot, ~touched.bit_select(slot, 1)
+        for n in range(1, self.LATENCY):
+            before = adding, place, fresh
+            adding = Signal(name=f"adding_{t}_{n}")
+            place = Signal(SLOT_BITS, name=f"slot_{t}_{n}", reset_less=True)
+            fresh = Signal(name=f"fresh_{t}_{n}", reset_less=True)
+            m.d.sync += [adding.eq(before[0]), place.eq(before[1]), fresh.eq(before[2])]
+
+        shape = data.ArrayLayout(signed(ACC_BITS), len(products))
+        m.submodules[f"sums_{t}"] = memory = Memory(shape=shape, depth=SLOTS, init=[])
+        write = memory.write_port()
+        so_far, show = memory.read_port(domain="comb"), memory.read_port(domain="comb")
+        m.d.comb += [so_far.addr.eq(place), show.addr.eq(shown), write.addr.eq(place), write.en.eq(adding)]
+        for s, product in enumerate(products):
+            m.d.comb += [
+                write.data[s].eq(Mux(fresh, 0, so_far.data[s]) + product),
+                self.acc[t * len(products) + s].eq(show.data[s]),
+            ]
