@@ -1,13 +1,14 @@
-"""What an array can do for a network whatever its memories hold: layers, names, kernels, widths of sums."""
+"""What an array can do for a network whatever its memories hold: layers, names, kernels, channels, sums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stillframe.contract import StillframeError
-from stillframe.contract.array import MAX_KERNEL_ROWS
+from stillframe.contract import Op, StillframeError
+from stillframe.contract.array import MAX_KERNEL_COLUMNS, MAX_KERNEL_ROWS, PIXEL_CHANNELS
 
 from . import bounds
+from .lowering import Step
 from .network import Network
 
 
@@ -26,12 +27,21 @@ def violations(network: Network) -> Iterator[StillframeError]:
             f"model {network.graph.name}: expected tensors with names of their own, got {twice!r} twice",
             "give the model's layers different names",
         )
-    for step in network.steps:
-        if step.window[0] > MAX_KERNEL_ROWS:
+    if network.layouts[0].channels > PIXEL_CHANNELS:
+        yield StillframeError(
+            f"input {network.name(0)!r}: expected at most {PIXEL_CHANNELS} channels, "
+            f"got {network.layouts[0].channels}",
+            "give the model an input of more pixels with fewer channels",
+        )
+    for layer in network.layers:
+        step = network.step(layer)
+        yield from _window_violations(step)
+        channels = network.layouts[layer].channels
+        if step.op is not Op.MAC and channels > PIXEL_CHANNELS:
             yield StillframeError(
-                f"layer {step.name!r}: expected a kernel of at most {MAX_KERNEL_ROWS} rows, "
-                f"got {step.window[0]}",
-                "pool or stride before this layer, or take fewer pixels",
+                f"layer {step.name!r}: expected at most {PIXEL_CHANNELS} channels of what "
+                f"{step.operators} gives, got {channels}",
+                "give the layer fewer channels",
             )
         try:
             if step.product is not None:
@@ -41,3 +51,20 @@ def violations(network: Network) -> Iterator[StillframeError]:
                 bounds.check_add(step.add)
         except StillframeError as error:
             yield error
+
+
+def _window_violations(step: Step) -> Iterator[StillframeError]:
+    """What is wrong with a layer's kernel or window."""
+    sizes = zip(step.window, (MAX_KERNEL_ROWS, MAX_KERNEL_COLUMNS), ("rows", "columns"), strict=True)
+    for size, most, what in sizes:
+        if size > most:
+            yield StillframeError(
+                f"layer {step.name!r}: expected a kernel of at most {most} {what}, got {size}",
+                "pool or stride before this layer, or take fewer pixels",
+            )
+    if step.window[1] > 1 and step.strides[1] > 1 and step.dilation[1] > 1:
+        yield StillframeError(
+            f"layer {step.name!r}: expected a stride or a dilation of columns, "
+            f"got a stride of {step.strides[1]} and a dilation of {step.dilation[1]}",
+            "take one of them only",
+        )

@@ -36,6 +36,9 @@ ADDRESS_BITS = 20
 MAX_KERNEL_ROWS = 64
 """Rows of the tallest kernel (a dense layer over an H x W x C map is a kernel of H rows)."""
 
+MAX_KERNEL_COLUMNS = 64
+"""Columns of the widest kernel."""
+
 ACC_BITS = 27
 """Width of an accumulator and of a state word: three lanes of 9 bits of a block RAM. Convolutions of trained
 networks need 18 to 23 bits, a dense layer of some thousand inputs the rest."""

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from fixed_point import rounding_divide, wrap
 from mac_sums import mac_sums
 from program_image import ADDRESSES, Bools, Fields, Image, Ints
-from receptive_walk import Walk
+from receptive_walk import KernelRows
 
 from stillframe.contract import Mode, Op, Program
-from stillframe.contract.array import ACC_BITS, MASK_BITS, SUM_BITS, TABLE_ROWS
+from stillframe.contract.array import ACC_BITS, MASK_COLUMNS, SUM_BITS, TABLE_ROWS
 from stillframe.contract.memory_map import Param
 
 
@@ -32,7 +32,7 @@ class Trace:
 
     Attributes:
         ran: Whether it ran (a still layer may rest).
-        events: Events taken by the array, by output pixel and pass.
+        events: Events x kernel columns that they meet, of each pass, as the hardware counts them.
         macs_issued, macs_skipped: As the hardware counts them.
         pixels: Output pixels computed, in part at least.
         sent: Elements of the output tensor that were sent.
@@ -100,10 +100,9 @@ class Interpreter:
     def output(self, index: int) -> npt.NDArray[np.int8]:
         """The codes of the tensor that a layer writes, int8 (height, width, channels)."""
         layer = self.layers[index]
-        pixels = self._tensor_words(layer).reshape(layer.out_height, layer.out_pitch * self.drain)
+        codes = self.image.codes[layer.out_codes + self._offsets(layer)]
         channels = (layer.out_words - 1) * self.drain + layer.out_valid
-        width = layer.out_width * layer.out_words * self.drain
-        return pixels[:, :width].reshape(layer.out_height, layer.out_width, -1)[:, :, :channels].copy()
+        return codes.reshape(layer.out_height, layer.out_width, -1)[:, :, :channels].copy()
 
     def _tensor_words(self, layer: Fields) -> npt.NDArray[np.int8]:
         return self.image.codes[layer.out_codes : layer.out_codes + layer.out_height * layer.out_pitch]
@@ -137,29 +136,36 @@ class Interpreter:
             code = rounding_divide((product + (1 << 30)) >> 31, right)
         return np.clip(code + layer.requant_zero_point, layer.act_min, layer.act_max)
 
-    def _everywhere(self, layer: Fields, key: bool, pixels: Bools) -> Bools:
-        """(out_height, out_width, out_words): what is computed if ``pixels`` are touched."""
-        return np.repeat((pixels | bool(key or layer.evaluate_all))[:, :, None], layer.out_words, axis=2)
+    def _given(self, layer: Fields, key: bool, kernel_rows: KernelRows) -> Bools:
+        """(out_height, out_width, out_words): all words of the rows that a layer on codes computes."""
+        rows = kernel_rows.rows | bool(key or layer.evaluate_all)
+        shape = (layer.out_height, layer.out_width, layer.out_words)
+        return np.broadcast_to(rows[:, None, None], shape)
 
     def _pool(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
         """The maximum over the window's pixels inside the image, the zero point where there is none."""
-        walk, pixel = Walk(layer, self.image), layer.in_words * self.drain
-        assert (layer.in_words, layer.segments, layer.segment % pixel) == (layer.out_words, 1, 0)
-        left = walk.left[:, None] + np.arange(0, layer.segment, pixel)
-        inside = (left >= 0) & (left < layer.in_row)
-        inside = walk.inside[:, None, :, None] & inside[None, :, None]
-        words = walk.codes[:, None, :, None] + np.where(inside, left[None, :, None] // self.drain, 0)
-        codes = self.image.codes[words[..., None] + np.arange(layer.in_words)].astype(np.int64)
+        kernel_rows = KernelRows(layer, self.image)
+        assert (layer.in_words, layer.dilation) == (layer.out_words, 1)
+        left = np.arange(layer.out_width) // (layer.repeat + 1) * layer.stride - layer.pad
+        columns = left[:, None] + np.arange(layer.kernel_columns)
+        inside = (columns >= 0) & (columns < layer.in_width)
+        words = kernel_rows.codes[:, None, :, None] + np.where(inside, columns, 0)[None, :, None]
+        codes = self._codes(words, layer.in_words, layer.in_width)
+        inside = kernel_rows.inside[:, None, :, None] & inside[None, :, None]
         codes = np.where(inside[..., None, None], codes, -129).max(axis=(2, 3))
         codes = np.where(codes < -128, layer.out_zero_point, codes)
-        return self._tabulate(layer, codes), self._everywhere(layer, key, walk.touched())
+        return self._tabulate(layer, codes), self._given(layer, key, kernel_rows)
+
+    def _codes(self, words: Ints, count: int, width: int) -> Ints:
+        """Codes of pixels by their first CODES words, (..., count, drain)."""
+        return self.image.codes[words[..., None] + np.arange(count) * width].astype(np.int64)
 
     def _add(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
         """Each operand less its zero point, times 2**20, rescaled; their sum requantised."""
-        walk = Walk(layer, self.image)
+        kernel_rows = KernelRows(layer, self.image)
         assert (layer.kernel_rows, layer.in_words) == (2, layer.out_words)
-        words = walk.codes[:, :, None] + walk.left // self.drain
-        codes = self.image.codes[words[..., None] + np.arange(layer.in_words)].astype(np.int64)
+        words = kernel_rows.codes[:, :, None] + np.arange(layer.out_width)
+        codes = self._codes(words, layer.in_words, layer.in_width)
         first = (codes[:, 0] - layer.in_zero_point) << 20
         second = (codes[:, 1] - layer.second_zero_point) << 20
         sign = -1 if layer.subtract else 1
@@ -167,28 +173,26 @@ class Interpreter:
         z += rounding_divide((second * sign * layer.second_multiplier + (1 << 30)) >> 31, layer.second_shift)
         assert (z == wrap(z, SUM_BITS)).all()
         codes = self._requantise(layer, z, layer.params + np.arange(layer.out_words))
-        return self._tabulate(layer, codes), self._everywhere(layer, key, walk.touched())
+        return self._tabulate(layer, codes), self._given(layer, key, kernel_rows)
 
     def _concat(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
-        """The channels of both pixels without a gap; all pixels of a row in which one changed."""
-        walk = Walk(layer, self.image)
-        first = walk.codes[:, :1] + walk.left // self.drain
-        second = np.arange(layer.out_height)[:, None] * layer.second_pitch
-        second = (layer.second_codes + second + np.arange(layer.out_width) * layer.second_words) % ADDRESSES
+        """The channels of both pixels without a gap."""
+        kernel_rows = KernelRows(layer, self.image)
+        second = layer.second_codes + np.arange(layer.out_height)[:, None] * layer.second_pitch
         parts = []
         for start, words, valid in (
-            (first, layer.in_words, layer.in_valid),
-            (second, layer.second_words, layer.second_valid),
+            (kernel_rows.codes[:, :1], layer.in_words, layer.in_valid),
+            (second % ADDRESSES, layer.second_words, layer.second_valid),
         ):
-            codes = self.image.codes[start[..., None] + np.arange(words)].astype(np.int64)
-            parts.append(codes.reshape(*start.shape, -1)[:, :, : (words - 1) * self.drain + valid])
+            codes = self._codes(start + np.arange(layer.out_width), words, layer.out_width)
+            channels = (words - 1) * self.drain + valid
+            parts.append(codes.reshape(layer.out_height, layer.out_width, -1)[:, :, :channels])
         joined = np.concatenate(parts, axis=2)
         assert joined.shape[2] == (layer.out_words - 1) * self.drain + layer.out_valid
         codes = np.zeros((*joined.shape[:2], layer.out_words * self.drain), np.int64)
         codes[:, :, : joined.shape[2]] = joined
         codes = codes.reshape(*joined.shape[:2], layer.out_words, self.drain)
-        rows = np.repeat(walk.rows[:, None], layer.out_width, axis=1)
-        return self._tabulate(layer, codes), self._everywhere(layer, key, rows)
+        return self._tabulate(layer, codes), self._given(layer, key, kernel_rows)
 
     def _tabulate(self, layer: Fields, codes: Ints) -> Ints:
         if not layer.use_table:
@@ -203,8 +207,7 @@ class Interpreter:
     def _offsets(self, layer: Fields) -> Ints:
         """Offset of each word of the output tensor, (out_height, out_width, out_words)."""
         y = np.arange(layer.out_height)[:, None, None] * layer.out_pitch
-        x = np.arange(layer.out_width)[:, None] * layer.out_words
-        return y + x + np.arange(layer.out_words)
+        return y + np.arange(layer.out_width)[:, None] + np.arange(layer.out_words) * layer.out_width
 
     def _encode(self, layer: Fields, y: Ints, evaluated: Bools, key: bool) -> int:
         """Delta encoder: codes (out_height, out_width, out_words, drain), of the evaluated words."""
@@ -229,14 +232,19 @@ class Interpreter:
         return int((sent & evaluated[..., None]).sum())
 
     def _set_masks(self, layer: Fields, event: Bools) -> None:
-        row_words = layer.out_pitch * self.drain // MASK_BITS
-        bits = np.zeros((layer.out_height, row_words * MASK_BITS), bool)
-        bits[:, : layer.out_width * layer.out_words * self.drain] = event.reshape(layer.out_height, -1)
-        masks = (bits.reshape(-1, MASK_BITS) * (1 << np.arange(MASK_BITS))).sum(axis=1).astype(np.uint32)
-        for y in np.flatnonzero(bits.any(axis=1)):
+        """Mask bits (out_height, out_width, out_words, drain), written for whole rows that have one."""
+        banks, group = self.image.config.banks, self.image.config.group
+        columns = layer.out_mask_words * MASK_COLUMNS
+        bits = np.zeros((layer.out_height, layer.out_words, columns, self.drain), bool)
+        bits[:, :, : layer.out_width] = event.transpose(0, 2, 1, 3)
+        # Element s * banks + q of column c of a mask word: bit c * group + s in the memory of group q.
+        split = bits.reshape(layer.out_height, layer.out_mask_pitch, MASK_COLUMNS, group, banks)
+        by_group = np.moveaxis(split, -1, -3).reshape(*split.shape[:2], banks, -1)
+        masks = (by_group * (1 << np.arange(MASK_COLUMNS * group))).sum(axis=-1).astype(np.uint32)
+        for y in np.flatnonzero(event.any(axis=(1, 2, 3))):
             # A row without an event keeps its old mask words: nobody may look at them.
-            start = layer.out_masks + y * row_words
-            self.image.masks[start : start + row_words] = masks[y * row_words : (y + 1) * row_words]
+            start = layer.out_masks + y * layer.out_mask_pitch
+            self.image.masks[start : start + layer.out_mask_pitch] = masks[y]
             self.image.flags[layer.out_rows + y] = True
 
 

@@ -1,12 +1,13 @@
-"""Sums of products of a MAC layer's events, pass by pass and segment by segment, and what is counted."""
+"""Sums of products of a MAC layer's events, pass by pass and strip by strip, and what is counted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from column_requests import Strip, strips
 from program_image import Bools, Fields, Image, Ints
-from receptive_walk import Share, Walk
+from receptive_walk import KernelRows
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class MacSums:
         z: (out_height, out_width, out_words, drain).
         touched: bool, (out_height, out_width, out_words): the word's pass had an event.
         rows: PARAMS rows of the words.
-        events, issued: Events taken and multiplications, as the hardware counts them.
+        events, issued: Events and multiplications, as the hardware counts them.
     """
 
     z: Ints
@@ -29,77 +30,89 @@ class MacSums:
 
 def mac_sums(layer: Fields, image: Image) -> MacSums:
     """The sums of a layer's events, nothing added or kept."""
-    walk = Walk(layer, image)
-    bits, values = walk.bits(), walk.values()
-    shape = (layer.out_height, layer.out_width)
-    sums: list[Ints] = []
+    kernel_rows = KernelRows(layer, image)
+    bits, values = kernel_rows.bits(), kernel_rows.values()
+    given = np.where(bits, values, 0).astype(np.int64)
+    z: list[Ints] = []
     touched: list[Bools] = []
-    rows: list[Ints] = []
     events = issued = 0
-    first_row = layer.params + (~walk.inside).sum(axis=1)[:, None] * layer.border_rows
-    for group, share in enumerate(walk.shares()):
-        final = group == layer.groups - 1
-        acc = np.zeros((*shape, image.config.total_lanes), np.int64)
-        any_event = np.zeros(shape, bool)
-        missing = np.zeros(layer.out_width, np.int64)
-        for segment in range(layer.segments):
-            places, inside = walk.segment(segment, share)
-            missing += ~inside.any(axis=1)
-            taken = bits[:, :, places] & inside  # (out_height, kernel_rows, out_width, length)
-            given = np.where(taken, values[:, :, places], 0).transpose(0, 2, 1, 3)
-            any_event |= taken.any(axis=(1, 3))
-            start = layer.weights + group * layer.kernel + segment * layer.segment_weights
+    for number in range(layer.groups):
+        final = number == layer.groups - 1
+        row = layer.weights + number * layer.kernel
+        words = slice(number, number + 1) if layer.depthwise else slice(None)
+        parts = []
+        for strip in strips(layer):
+            taps = strip.taps
+            met = bits[:, :, words, taps.column]  # (out_height, kernel_rows, in_words, taps, drain)
+            count = int(met.sum())
+            events += count
+            issued += count * (1 if layer.depthwise else layer.last_macs if final else layer.pass_macs)
+            hit = np.zeros((layer.out_height, strip.count), bool)
+            for tap, pixel in enumerate(taps.pixel):
+                hit[:, pixel] |= met[:, :, :, tap].any(axis=(1, 2, 3))
             add = _depthwise if layer.depthwise else _convolution
-            acc += add(layer, image, start, share, given)
-            count = _counted(layer, image, taken, places, share, final)
-            events, issued = events + count[0], issued + count[1]
-        words = layer.last_words if final else layer.group_words
-        sums.append(acc[:, :, : words * image.drain])
-        for _ in range(words):
-            rows.append(first_row + missing * layer.border_columns + len(rows))
-            touched.append(any_event)
-    z = np.concatenate(sums, axis=2).reshape(*shape, layer.out_words, image.drain)
-    return MacSums(z, np.stack(touched, axis=2), np.stack(rows, axis=2), events, issued)
+            parts.append((add(layer, image, strip, row, given[:, :, words]), hit))
+        sums = np.concatenate([part for part, _ in parts], axis=1)
+        drained = (layer.last_words if final else layer.pass_words) * image.drain
+        sums = np.pad(sums, ((0, 0), (0, 0), (0, max(0, drained - sums.shape[2]))))
+        z.append(sums[:, :, :drained])
+        touched += [np.concatenate([hit for _, hit in parts], axis=1)] * (drained // image.drain)
+    shape = (layer.out_height, layer.out_width, layer.out_words)
+    joined = np.concatenate(z, axis=2).reshape(*shape, image.drain)
+    return MacSums(joined, np.stack(touched, axis=2), _param_rows(layer, kernel_rows), events, issued)
 
 
-def _weights(layer: Fields, image: Image, first: int, elements: int) -> Ints:
-    """WEIGHTS rows by kernel row and by element from ``first`` on, (kernel_rows, elements, lanes)."""
-    rows = first + np.arange(layer.kernel_rows)[:, None] * layer.kernel_row + np.arange(elements)
-    return image.weights[rows].astype(np.int64)
+def _param_rows(layer: Fields, kernel_rows: KernelRows) -> Ints:
+    """PARAMS rows of the output's words."""
+    left = np.arange(layer.out_width)[:, None] * layer.stride - layer.pad
+    columns = left + np.arange(layer.kernel_columns) * layer.dilation
+    missing = ((columns < 0) | (columns >= layer.in_width)).sum(axis=1)
+    above = (~kernel_rows.inside).sum(axis=1)
+    first = layer.params + above[:, None] * layer.border_rows + missing * layer.border_columns
+    return first[..., None] + np.arange(layer.out_words)
 
 
-def _convolution(layer: Fields, image: Image, start: int, share: Share, given: Ints) -> Ints:
-    """Every lane takes every element, with a row of weights each."""
-    weights = _weights(layer, image, start, share.length)
-    # Exact in double precision: sums stay below 2**53.
-    flat = given.reshape(*given.shape[:2], -1).astype(np.float64)
-    return (flat @ weights.reshape(-1, weights.shape[2]).astype(np.float64)).astype(np.int64)
-
-
-def _depthwise(layer: Fields, image: Image, start: int, share: Share, given: Ints) -> Ints:
-    """Lane ``channel * multiplier + q - rest`` takes the channel's value, if the pass has that lane."""
-    weights = _weights(layer, image, start, 1)[:, 0]
-    channels, lanes = np.arange(share.length), weights.shape[1]
-    sums = np.zeros((*given.shape[:2], lanes), np.int64)
-    for output in range(layer.multiplier):
-        lane = channels * layer.multiplier + output - share.rest
-        there = (lane >= 0) & (lane < lanes)
-        sums[:, :, lane[there]] += (given[..., there] * weights[:, lane[there]]).sum(axis=2)
+def _convolution(layer: Fields, image: Image, strip: Strip, row: int, given: Ints) -> Ints:
+    """(out_height, pixels, outputs of a pass): every lane of a class's banks takes the class's elements."""
+    config, share = image.config, 1 << layer.share_log2
+    units, group = config.banks // share, config.group
+    taps, height = strip.taps, layer.out_height
+    shape = (height, strip.count, layer.kernel_rows, layer.in_words, layer.kernel_columns)
+    rows = (
+        row
+        + np.arange(layer.kernel_rows)[:, None, None, None] * layer.kernel_row
+        + np.arange(layer.in_words)[:, None, None] * layer.word_row
+        + np.arange(layer.kernel_columns)[:, None] * layer.tap_rows
+        + np.arange(units * group)
+    )
+    sums = np.zeros((height, strip.count, units * config.lanes), np.int64)
+    for member in range(share):
+        # Element s * banks + k * share + member of a word has row k * group + s.
+        elements = [s * config.banks + k * share + member for k in range(units) for s in range(group)]
+        fields = np.zeros((*shape, len(elements)))
+        at = given[..., elements].transpose(3, 0, 1, 2, 4)[taps.column]
+        fields[:, taps.pixel, :, :, taps.kernel] = at
+        banks = [unit * share + member for unit in range(units)]
+        lanes = (np.array(banks)[:, None] * config.lanes + np.arange(config.lanes)).ravel()
+        weights = image.weights[rows][..., lanes].reshape(-1, len(lanes)).astype(np.float64)
+        # Exact in double precision: sums stay below 2**53.
+        sums += (fields.reshape(height, strip.count, -1) @ weights).astype(np.int64)
     return sums
 
 
-def _counted(
-    layer: Fields, image: Image, taken: Bools, places: Ints, share: Share, final: bool
-) -> tuple[int, int]:
-    """Events and multiplications that the hardware counts: see hw/event_scanner.py."""
-    lanes = image.config.total_lanes
-    if not layer.depthwise:
-        events = int(taken.sum())
-        return events, events * (layer.last_lanes if final else lanes)
-    if layer.multiplier == 1:  # an event is an activation word
-        starts = np.arange(0, share.length, image.drain)
-        assert not (places[:, starts] % image.drain).any()
-        return int(np.logical_or.reduceat(taken, starts, axis=3).sum()), int(taken.sum())
-    first = np.arange(share.length) * layer.multiplier - share.rest
-    each = np.minimum(first + layer.multiplier, lanes) - np.maximum(first, 0)
-    return int(taken.sum()), int((taken * each).sum())
+def _depthwise(layer: Fields, image: Image, strip: Strip, row: int, given: Ints) -> Ints:
+    """(out_height, pixels, drain): lane t * group + s of bank q takes a column's taps t, t + taps, ..."""
+    config, taps = image.config, strip.taps
+    assert 1 << layer.share_log2 == config.banks
+    element = np.arange(image.drain)
+    bank, s = element % config.banks, element // config.banks
+    lane_group = taps.number % config.taps
+    lanes = bank * config.lanes + lane_group[:, None] * config.group + s
+    first = taps.kernel - lane_group * layer.stride  # kernel column of the event's issue
+    sums = np.zeros((strip.count, layer.out_height, image.drain), np.int64)
+    for kernel_row in range(layer.kernel_rows):
+        rows = row + kernel_row * layer.kernel_row + first * layer.tap_rows
+        weights = image.weights[rows[:, None], lanes].astype(np.int64)
+        products = given[:, kernel_row, 0][:, taps.column] * weights
+        np.add.at(sums, taps.pixel, products.transpose(1, 0, 2))
+    return sums.transpose(1, 0, 2)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig, Memory, Op, Program
-from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, LAYER_WORDS, MASK_BITS
+from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, LAYER_WORDS, MASK_COLUMNS
 from stillframe.contract.layer import LAYER_FIELDS
 from stillframe.contract.memory_map import columns, rows
 
@@ -45,7 +45,8 @@ class Image:
         noise = np.random.default_rng(seed)
         self.codes = noise.integers(-128, 128, (config.codes_words, drain)).astype(np.int8)
         self.events = noise.integers(-255, 256, (config.events_words, drain)).astype(np.int16)
-        self.masks = noise.integers(0, 1 << 32, config.masks_words, dtype=np.uint32)
+        mask = 1 << MASK_COLUMNS * config.group
+        self.masks = noise.integers(0, mask, (config.masks_words, config.banks)).astype(np.uint32)
         self.flags = noise.integers(0, 2, config.rows).astype(bool)
         self.state = noise.integers(-1 << ACC_BITS - 1, 1 << ACC_BITS - 1, (config.state_words, drain))
         image = {
@@ -70,24 +71,23 @@ class Image:
 
 def check_regions(layers: list[Fields], config: ArrayConfig) -> None:
     """Regions lie inside their memories, and those that may not share words do not."""
-    drain = config.drain
     kept: dict[str, list[tuple[int, int]]] = {"CODES": [], "MASKS": [], "ROWS": [], "STATE": []}
     for layer in layers:
         size = layer.out_height * layer.out_pitch
-        assert layer.out_pitch * drain % MASK_BITS == 0
-        assert layer.out_width * layer.out_words <= layer.out_pitch
+        assert layer.out_pitch == layer.out_width * layer.out_words
+        assert layer.out_mask_words == -(-layer.out_width // MASK_COLUMNS)
+        assert layer.out_mask_pitch == layer.out_mask_words * layer.out_words
+        masks = layer.out_height * layer.out_mask_pitch
         kept["CODES"].append((layer.out_codes, layer.out_codes + size))
-        kept["MASKS"].append((layer.out_masks, layer.out_masks + size * drain // MASK_BITS))
+        kept["MASKS"].append((layer.out_masks, layer.out_masks + masks))
         kept["ROWS"].append((layer.out_rows, layer.out_rows + layer.out_height))
         if layer.use_state:
             kept["STATE"].append((layer.state, layer.state + size))
         if layer.out_events:
-            assert layer.out_events_base * drain % MASK_BITS == 0
             assert layer.out_events_base + size <= config.events_words
         if layer.op == Op.MAC and layer.out_events:
-            first = layer.in_events * MASK_BITS // drain
-            last = first + layer.in_height * layer.in_pitch
-            assert layer.out_events_base + size <= first or last <= layer.out_events_base
+            last = layer.in_events + layer.in_height * layer.in_pitch
+            assert layer.out_events_base + size <= layer.in_events or last <= layer.out_events_base
     depths = {
         "CODES": config.codes_words,
         "MASKS": config.masks_words,

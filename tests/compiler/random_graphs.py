@@ -15,12 +15,12 @@ from stillframe.frontend import Graph, GraphInput, GraphOutput
 
 Codes = npt.NDArray[np.int8]
 
-ARRAYS = ("1x4@25F", "1x16@25F", "2x8@85F", "4x16@85F", "4x16@45F")
-"""Of 4 to 64 lanes, draining 4, 2 or 1 elements a cycle."""
+ARRAYS = ("1x4@25F", "1x16@25F", "2x8@85F", "4x8@45F", "4x16@85F", "8x16@virtual")
+"""Of 4 to 128 lanes in 1 to 8 banks, draining 2 to 32 elements a cycle."""
 
 
 def arrays() -> st.SearchStrategy[ArrayConfig]:
-    """Arrays that drain 4, 2 and 1 elements a cycle, with room for every graph of :func:`graphs`."""
+    """:data:`ARRAYS`, and one that drains an element a cycle, with room for every graph of :func:`graphs`."""
     parsed = [ArrayConfig.parse(name) for name in ARRAYS]
     return st.sampled_from([roomy(config) for config in [*parsed, replace(parsed[0], drain=1)]])
 
@@ -30,13 +30,13 @@ def roomy(config: ArrayConfig) -> ArrayConfig:
     return replace(
         config,
         layers=64,
-        codes_words=1 << 18,
-        events_words=1 << 17,
-        state_words=1 << 18,
-        weights_words=1 << 17,
+        codes_words=(1 << 20) // config.drain,
+        events_words=(1 << 19) // config.drain,
+        state_words=(1 << 20) // config.drain,
+        weights_words=1 << 15,
         params_words=1 << 13,
-        tables_words=1 << 15,
-        masks_words=1 << 14,
+        tables_words=(1 << 17) // config.drain,
+        masks_words=(1 << 17) // config.drain,
         rows=1 << 11,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from graph_reference import GraphReference
 from interpreter import Interpreter
 from program_check import check
+from random_graphs import roomy
 from small_graphs import AROUND, Layer, chain
 
 from stillframe.compiler import compile_graph
@@ -18,7 +19,7 @@ from stillframe.frontend import Conv, Graph, MaxPool, PRelu, Relu
 from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Mean, Pad, Resize
 
 ARRAY = ArrayConfig.parse("1x4@virtual")
-ARRAYS = [ARRAY, *(ArrayConfig.parse(name) for name in ("2x8@virtual", "4x16@virtual", "1x16@25F"))]
+ARRAYS = [ARRAY] + [roomy(ArrayConfig.parse(name)) for name in ("1x16@25F", "2x8", "4x16", "8x16@virtual")]
 SPAN = ((3, 0), (2, 4))
 """A padding as large as a kernel and larger."""
 

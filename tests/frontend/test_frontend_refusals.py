@@ -204,6 +204,11 @@ CASES: dict[str, Case] = {
         f"{CONV}expected dilation of 1 to 2, got 3 x 1\n"
         "  -> use a larger kernel, or strides, instead of dilation",
     ),
+    "dilation and stride": (
+        lambda: conv_model((9, 9, 3), ONES, strides=(1, 2), padding=SAME, dilation=(1, 2)),
+        f"{CONV}expected a stride or a dilation of columns, got a stride of 2 and a dilation of 2\n"
+        "  -> take one of them only",
+    ),
     "groups": (
         lambda: conv_model((6, 7, 6), ONES),
         f"{CONV}expected a kernel over all 6 input channels, got one over 3 (groups)\n"
@@ -250,6 +255,12 @@ CASES: dict[str, Case] = {
     "dense rows": (
         lambda: dense_model((65, 1, 1), np.ones((2, 65))),
         "m.tflite: layer 'dense' (operator 1, FULLY_CONNECTED): expected a map of at most 64 rows, got 65\n"
+        "  -> pool, or use a convolution with strides, before the layer",
+    ),
+    "dense columns": (
+        lambda: dense_model((1, 65, 1), np.ones((2, 65))),
+        "m.tflite: layer 'dense' (operator 1, FULLY_CONNECTED): "
+        "expected a map of at most 64 columns, got 65\n"
         "  -> pool, or use a convolution with strides, before the layer",
     ),
     "dense left shift": (

@@ -71,6 +71,11 @@ CASES: dict[str, Case] = {
         "got 2.384185791015625e-07 for operands of 0.125 and 0.125\n"
         "  -> calibrate on frames that exercise the layer: the scale is that of a tensor that is always 0",
     ),
+    "mean of a map that is too wide": (
+        lambda: mean_model((2, 65, 1), (FINE, FINE)),
+        "m.tflite: layer 'mean' (operator 0, MEAN): expected a map of at most 64 columns, got 65\n"
+        "  -> pool, or use a convolution with strides, before the layer",
+    ),
     "mean over other dimensions": (
         lambda: mean_model(SHAPE, (FINE, FINE), axes=(1, 3)),
         "m.tflite: layer 'mean' (operator 0, MEAN): expected a mean over rows and columns, "

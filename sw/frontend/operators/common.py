@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tflite
 
-from stillframe.contract.array import MAX_KERNEL_ROWS
+from stillframe.contract.array import MAX_KERNEL_COLUMNS, MAX_KERNEL_ROWS
 from stillframe.contract.memory_map import MAX_LEFT_SHIFT
 
 from ..graph import Int8, Int32, Padding, Pair, Tensor
@@ -25,6 +25,17 @@ MAX_DEPTH_MULTIPLIER = 8
 NO_PADDING = ((0, 0), (0, 0))
 
 _ACTIVATION_NAMES = {v: k for k, v in vars(tflite.ActivationFunctionType).items() if isinstance(v, int)}
+
+
+def check_map(operation: Operation, height: int, width: int) -> None:
+    """See that a layer over a whole map is no larger than a kernel may be."""
+    for size, most, what in ((height, MAX_KERNEL_ROWS, "rows"), (width, MAX_KERNEL_COLUMNS, "columns")):
+        if size > most:
+            raise operation.error(
+                f"a map of at most {most} {what}",
+                f"{size}",
+                "pool, or use a convolution with strides, before the layer",
+            )
 
 
 def fused_range(operation: Operation, code: int) -> tuple[int, int]:
@@ -51,9 +62,9 @@ def window_geometry(
 
     ``padding`` is the schema's number for SAME or VALID.
     """
-    if not 1 <= window[0] <= MAX_KERNEL_ROWS or not 1 <= window[1] <= MAX_KERNEL_ROWS:
+    if not 1 <= window[0] <= MAX_KERNEL_ROWS or not 1 <= window[1] <= MAX_KERNEL_COLUMNS:
         raise operation.error(
-            f"a kernel of 1 x 1 to {MAX_KERNEL_ROWS} x {MAX_KERNEL_ROWS}",
+            f"a kernel of 1 x 1 to {MAX_KERNEL_ROWS} x {MAX_KERNEL_COLUMNS}",
             f"{window[0]} x {window[1]}",
             "use several smaller kernels",
         )
@@ -66,6 +77,12 @@ def window_geometry(
             f"dilation of 1 to {MAX_DILATION}",
             f"{dilation[0]} x {dilation[1]}",
             "use a larger kernel, or strides, instead of dilation",
+        )
+    if window[1] > 1 and strides[1] > 1 and dilation[1] > 1:
+        raise operation.error(
+            "a stride or a dilation of columns",
+            f"a stride of {strides[1]} and a dilation of {dilation[1]}",
+            "take one of them only",
         )
     if padding not in (tflite.Padding.SAME, tflite.Padding.VALID):
         raise operation.error("padding SAME or VALID", f"padding {padding}", CONVERT_AGAIN)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import tflite
 
-from stillframe.contract.array import MAX_KERNEL_ROWS
-
 from ..graph import Conv, Float64
 from ..operation import Operation
 from ..quantise import (
@@ -17,7 +15,7 @@ from ..quantise import (
     single_rounding_multiplier,
 )
 from ..shapes import map_shape, shape_text
-from .common import bias_or_zeros, check_overflow, fused_range, requantisation
+from .common import bias_or_zeros, check_map, check_overflow, fused_range, requantisation
 from .registry import handler
 
 
@@ -51,12 +49,7 @@ def fully_connected(operation: Operation) -> None:
             f"{features}",
             "flatten the whole map before the layer",
         )
-    if height > MAX_KERNEL_ROWS:
-        raise operation.error(
-            f"a map of at most {MAX_KERNEL_ROWS} rows",
-            f"{height}",
-            "pool, or use a convolution with strides, before the layer",
-        )
+    check_map(operation, height, width)
     kernel = np.ascontiguousarray(
         weights.reshape(units, height, width, channels).transpose(1, 2, 3, 0), np.int8
     )

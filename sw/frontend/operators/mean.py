@@ -8,7 +8,7 @@ from ..graph import Mean
 from ..operation import Operation
 from ..quantise import mean_multiplier
 from ..shapes import map_shape, shape_text
-from .common import requantisation
+from .common import check_map, requantisation
 from .registry import handler
 
 
@@ -28,6 +28,7 @@ def mean(operation: Operation) -> None:
             "use GlobalAveragePooling2D",
         )
     height, width, channels = map_shape(source.shape)
+    check_map(operation, height, width)
     scale_out, _ = operation.quantisation(operation.output)
     multiplier, shift = mean_multiplier(source.scale, scale_out, height * width)
     requantisation(operation, [(multiplier, shift)], 1)
