@@ -13,7 +13,7 @@ from stillframe.driver.runs import RUN_HEADER_BYTES
 from .network import Modes, Network
 from .pace import time_windows
 from .profile import Activity, Marks, Profile, rows_with
-from .rows import Times
+from .rows import Times, finding
 from .steps import Steps
 from .timing import time_mac
 from .walk import live_rows, walk
@@ -21,16 +21,13 @@ from .walk import live_rows, walk
 ERROR = 0.05
 """Most by which a frame's estimate differs from the device's count of the same frames (docs/planner.md)."""
 
-LOAD = FIELD_WORDS + 2
-"""Cycles of the sequencer before a layer begins, or is found to rest."""
+AROUND = 11
+"""Cycles of the sequencer around a layer's work."""
 
-COUNT = 4
-"""Cycles in which the sequencer writes a layer's counters."""
+REST = FIELD_WORDS + 8
+"""Cycles for a layer that rests: the next one's descriptor is loaded meanwhile."""
 
-SETTLE = 3
-"""Cycles in which the sequencer starts the units and sees that they are through."""
-
-INPUT = 2
+INPUT = 7
 """Cycles of the input beside its words."""
 
 
@@ -83,11 +80,11 @@ class Estimator:
         sources = network.sources(layer)
         changed = [self._activity[source].changed.any(axis=(1, 2, 3)) for source in sources]
         active = np.logical_or.reduce(changed) if rests else np.ones(self.frames, np.bool_)
-        cycles = np.full(self.frames, LOAD + COUNT, float)
+        cycles = np.full(self.frames, REST, float)
         if active.any():
             marks = [self._activity[source].events(modes[source], active) for source in sources]
             flags = rows_with(self._activity[layer].events(modes[layer], active))
-            cycles[active] += SETTLE + time_layer(network, layer, everything, marks, flags)
+            cycles[active] = AROUND + time_layer(network, layer, everything, marks, flags)
         return cycles
 
     def _input(self, mode: Mode) -> Times:
@@ -98,7 +95,7 @@ class Estimator:
         for arriving, closed in zip(self._arriving, rows.tolist(), strict=True):
             pixels = arriving if mode is Mode.DELTA else np.ones_like(arriving)
             sent = np.count_nonzero(_with_gaps(pixels.ravel(), self.network.layouts[0].channels))
-            cycles.append((sent + closed) * words + INPUT + COUNT)
+            cycles.append((sent + closed) * words + INPUT)
         return np.array(cycles, float)
 
 
@@ -113,7 +110,7 @@ def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks
     if network.step(layer).op is Op.MAC:
         work = walk(network, layer, marks[0])
         steps = Steps.of(network, layer, everything, work, flags)
-        return time_mac(steps, network.step(layer).window[0])
+        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks)
     given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
     return time_windows(network, layer, given, flags)
 

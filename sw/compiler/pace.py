@@ -8,13 +8,13 @@ from stillframe.contract import Op
 
 from .network import Network
 from .profile import Marks
-from .rows import Counts, Rows, Times, found
+from .rows import AHEAD, Counts, Rows, Times, finding
 
-READ = {Op.ADD: 20, Op.POOL: 12, Op.CONCAT: 12}
+FIRST = 6
+"""Cycles from a row to its first read."""
+
+READ = {Op.ADD: 34, Op.POOL: 14, Op.CONCAT: 15}
 """Cycles from the last word read for an output word to the mask writer."""
-
-ROW = 3
-"""Cycles of the window reader between rows."""
 
 
 def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Times:
@@ -26,15 +26,16 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
     """
     step, target = network.step(layer), network.layouts[layer]
     rows = Rows.of(given)
-    find = found(rows, 2 if len(step.inputs) == 2 else step.window[0])
+    find = finding(network, layer, rows)
     reads = rows.pick(np.broadcast_to(row_reads(network, layer), given.shape)).T
     closing = rows.pick(flags * target.words).T
-    finder = reader = writer = np.zeros(len(given))
+    found = taken = reader = writer = np.zeros(len(given))
     for row, cycles in enumerate(reads):
-        finder = np.maximum(finder + find[row], reader)
-        reader = finder + cycles + ROW * (cycles > 0)
+        found = np.maximum(found + find[row], taken + AHEAD)
+        taken = np.maximum(found, reader - FIRST)
+        reader = np.maximum(taken + FIRST, reader) + cycles
         writer = np.where(cycles > 0, np.maximum(reader + READ[step.op], writer) + closing[row], writer)
-    return np.maximum(writer, finder + find[-1])
+    return np.maximum(writer, found + find[-1])
 
 
 def row_reads(network: Network, layer: int) -> Counts:

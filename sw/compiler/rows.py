@@ -11,10 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .network import Network
 from .profile import Marks
 
 Counts = npt.NDArray[np.int64]
 Times = npt.NDArray[np.float64]
+
+FOUND = 3
+"""Cycles of the row finder before its first row, beside the lines of padding above the image."""
+
+AHEAD = 2
+"""Cycles from a row that is taken to the next one, if that was found meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +56,10 @@ class Rows:
         return picked
 
 
-FIND, LOOK = 3, 1
-"""Cycles of the row finder for an output row, and for each of its kernel rows."""
-
-
-def found(rows: Rows, kernel_rows: int) -> Times:
-    """Cycles of the row finder from a row given to the next one found: (rows + 1, frames).
-
-    The last of them from a frame's last row to the end of the tensor.
-    """
-    cycles: Times = (FIND + LOOK * kernel_rows) * np.column_stack([rows.advance, rows.left]).T.astype(float)
+def finding(network: Network, layer: int, rows: Rows) -> Times:
+    """Cycles of the row finder from a row given to the next one, (rows + 1, frames); the last to its end."""
+    step = network.step(layer)
+    kernel = 2 if len(step.inputs) == 2 else step.window[0]
+    cycles: Times = max(kernel, 2) * np.column_stack([rows.advance, rows.left]).T.astype(float)
+    cycles[0] += max(step.padding[0][0], step.strides[0]) + FOUND
     return cycles

@@ -24,31 +24,36 @@ class Steps:
     Attributes:
         rows: The rows given.
         row: Steps of a row.
-        begins: A strip begins in the step, bool (steps of a row,).
-        requests: Requests of the walker.
-        scan: Cycles of the scanner that takes longest of a class's.
+        looks: Requests of the walker in one kernel row and channel word, int64 (steps of a row,).
+        requests: Its requests.
+        words: What of them a class's scanners have to look at: words with events, and a mark. Of the scanner
+            that has most, as is ``scan``.
+        scan: Cycles for that, one an event and one the mark.
         items: Events of a class, and its mark.
         taps: Cycles of a class's banks.
         drain: Cycles of the drain for the pixels that the step completes.
-        words: Words that it drains.
+        drained: Words that it drains.
         write: Cycles of the mask writer for them.
         slot: The step in which the pixel is drained whose slot the step's last pixel needs, int64 (steps,);
             -1 where no pixel has had it.
         behind: Cycles of that step's drain behind that pixel.
+        strips: Number of the strip that the step is part of, int64 (steps,).
     """
 
     rows: Rows
     row: int
-    begins: Marks
+    looks: Counts
     requests: Times
+    words: Times
     scan: Times
     items: Times
     taps: Times
     drain: Times
-    words: Times
+    drained: Times
     write: Times
     slot: Counts
     behind: Times
+    strips: Counts
 
     @classmethod
     def of(cls, network: Network, layer: int, everything: bool, walk: Walk, flags: Marks) -> Steps:
@@ -60,7 +65,7 @@ class Steps:
         """
         rows = Rows.of(np.ones_like(flags) if everything else walk.live > 0)
         row, passes = walk.row, network.groups(layer)
-        there = rows.given[:, :, None, None].astype(np.float64)
+        there = rows.given[:, :, None, None, None].astype(np.float64)
 
         def steps(of_rows: Times) -> Times:
             """(frames, rows, passes or 1, blocks, ...) to (steps, frames, ...)."""
@@ -69,32 +74,37 @@ class Steps:
             flat = spread.reshape(shape[0], -1, *shape[4:])
             return np.ascontiguousarray(np.moveaxis(flat, 0, 1))
 
-        # Of class i are the groups q with q % classes == i.
-        by_class = (*walk.events.shape[:-1], -1, network.share(layer))
-        events, taps = walk.events.reshape(by_class), walk.cycles.reshape(by_class)
-        requests = rows.pick(walk.requests)[:, :, None]
-        longest = rows.pick(events.max(axis=-2)) + there[..., None]
+        def of_class(counts: Counts) -> Counts:
+            """Of class i are the groups q with q % classes == i: (..., groups) to (..., members, classes)."""
+            return counts.reshape(*counts.shape[:-1], -1, network.share(layer))
+
+        mark = there * (np.diff(row.complete, prepend=0) > 0)[:, None]
+        events, taps = of_class(walk.events), rows.pick(of_class(walk.cycles).sum(axis=-2))
+        alone = walk.row.cycles.max(initial=0) <= 1  # events of one tap leave no time for a mark beside
         pass_words = np.full(passes, network.pass_channels(layer) // network.config.drain)
         pass_words[-1] = network.layouts[layer].words - pass_words[:-1].sum()
         touched = walk.touched | everything
         words = rows.pick(touched * pass_words[:, None])
-        drain = np.maximum(words, there)
+        drain = np.maximum(words, there[..., 0])
         write = _by_block(words, row)
         write[..., -1] += rows.pick(_closing(touched, pass_words) * flags[:, :, None])
         slot, behind = _slots(drain, row)
+        of_pass = np.arange(drain.shape[1] * passes)[:, None] * (row.strip[-1] + 1)
         return cls(
             rows,
-            passes * len(row.requests),
-            np.tile(row.strip, passes),
-            steps(requests),
-            steps(np.maximum(requests[..., None], longest)),
-            steps(rows.pick(events.sum(axis=-2)) + there[..., None]),
-            steps(rows.pick(taps.sum(axis=-2))),
+            passes * len(row.complete),
+            np.tile(row.of_block.sum(axis=0), passes),
+            steps(np.maximum(rows.pick(walk.requests)[:, :, None], there[..., 0])),
+            steps(rows.pick(of_class(walk.words).max(axis=-2)) + mark),
+            steps(rows.pick(events.max(axis=-2)) + mark),
+            steps(rows.pick(events.sum(axis=-2)) + mark),
+            steps(taps + mark if alone else taps),
             steps(_by_block(drain, row)),
             steps(_by_block(words, row)),
             steps(write),
             slot,
             behind,
+            (of_pass + row.strip).reshape(-1),
         )
 
 
@@ -126,6 +136,6 @@ def _closing(touched: Marks, pass_words: Counts) -> Counts:
     """
     pixels = touched.shape[-1]
     padded = np.pad(touched, ((0, 0), (0, 0), (0, 0), (0, -pixels % MASK_COLUMNS)))
-    empty = ~np.logical_or.reduce(padded.reshape(*touched.shape[:-1], -1, MASK_COLUMNS), axis=-1)
-    cycles: Counts = (1 + empty.sum(axis=-1)) * pass_words
+    full = np.logical_or.reduce(padded.reshape(*touched.shape[:-1], -1, MASK_COLUMNS), axis=-1)
+    cycles: Counts = (full.any(axis=-1) + (~full).sum(axis=-1)) * pass_words
     return cycles

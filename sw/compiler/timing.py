@@ -10,25 +10,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from .rows import Times, found
+from .rows import AHEAD, Times
 from .steps import Steps
 
-ROW, STRIP, BLOCK = 3, 2, 1
-"""Cycles of the walker before a row, a strip of a pass, and each block, beside its requests."""
+STRIP = 4
+"""Cycles of the walker before it looks at a strip's columns."""
 
-REQUESTS = 8
-"""Requests that may wait before a scanner."""
+LOOKS = 8
+"""Looks at a block's columns that may wait until there is a request for every kernel row and channel word."""
 
-EVENTS = 8
-"""Events and marks of a class that may be between scanner and bank."""
+LOOKED = 7
+"""Cycles from a look to its first request."""
 
-SCAN = 4
+STRIPS = 5
+"""Strips that the walker may have given to the drain, the one under way included."""
+
+WORDS_FOUND = 17
+"""Words with events, and marks, that may wait before a scanner."""
+
+EVENTS = 17
+"""Events and marks that may wait behind a scanner, and as many before a bank."""
+
+SCAN = 6
 """Cycles from the walker's request to the first column looked at."""
 
-FILL = 6
+FILL = 10
 """Cycles from a column looked at to the first tap of its event."""
 
-ADDED = 6
+ADDED = 7
 """Cycles from a block's last tap until the drain sees that its sums are complete."""
 
 WORDS = 64
@@ -38,39 +47,46 @@ WRITTEN = 32
 """Cycles from a word drained to the mask writer."""
 
 
-def time_mac(steps: Steps, kernel_rows: int) -> Times:
+def time_mac(steps: Steps, find: Times, groups: int) -> Times:
     """Cycles from a layer's start until all of its output is in the masks: (frames,).
 
     Args:
         steps: What there is to do.
-        kernel_rows: Rows of its kernel.
+        find: Cycles of the row finder (:func:`~.rows.finding`).
+        groups: Scanners, of all classes together.
     """
-    find = found(steps.rows, kernel_rows)
     count, frames, classes = steps.taps.shape
     if not count:
         return find[-1]
     by_frame, by_class = (count + 1, frames), (count + 1, frames, classes)
     # When a step begins and ends; that before the first one at 0.
-    walk_end, scan_begin, scan_end = np.zeros(by_frame), np.zeros(by_class), np.zeros(by_class)
+    look_end, walk_begin, walk_end = np.zeros(by_frame), np.zeros(by_frame), np.zeros(by_frame)
+    scan_begin, scan_end = np.zeros(by_class), np.zeros(by_class)
     bank_begin, bank_end = np.zeros(by_class), np.zeros(by_class)
     drain_begin, drain_end, write_begin, write_end = (np.zeros(by_frame) for _ in range(4))
-    requests = np.repeat(steps.requests[..., None], classes, axis=2)
-    before_scan, before_bank = _Queue(requests, REQUESTS), _Queue(steps.items, EVENTS)
-    before_write = _Queue(steps.words, WORDS)
-    finder = np.zeros(frames)
+    waiting = EVENTS * (1 + groups // classes) if groups > 1 else EVENTS
+    before_scan, before_bank = _Queue(steps.words, WORDS_FOUND), _Queue(steps.items, waiting)
+    before_write = _Queue(steps.drained, WORDS)
+    strips = np.searchsorted(steps.strips, np.arange(-STRIPS, steps.strips[-1] + 1), side="right")
+    looks = np.resize(steps.looks, count)
+    looked = np.searchsorted(looks.cumsum(), looks.cumsum() - LOOKS, side="left")
+    row_found, row_taken = np.zeros(frames), np.zeros(frames)
     there = np.repeat(steps.rows.given.T, steps.row, axis=0).astype(float)
     for n in range(count):
-        row, block = divmod(n, steps.row)
-        now = walk_end[n]
-        if block == 0:
-            finder = np.maximum(finder + find[row], now)
-            now = finder + ROW * there[n]
-        now = now + (BLOCK + STRIP * steps.begins[block]) * there[n]
+        now = look_end[n]
+        if n % steps.row == 0:
+            row_found = np.maximum(row_found + find[n // steps.row], row_taken + AHEAD)
+            now = row_taken = np.maximum(row_found, now)
+        if n == 0 or steps.strips[n] > steps.strips[n - 1]:
+            now = np.maximum(now + STRIP * there[n], drain_end[strips[steps.strips[n]]])
+        look_end[n + 1] = np.maximum(now + looks[n] * there[n], walk_begin[looked[n]])
 
+        walk_begin[n + 1] = now = np.maximum(walk_end[n], now + LOOKED)
         scan_begin[n + 1] = np.maximum(scan_end[n], now[:, None] + SCAN)
         scan_end[n + 1] = scan_begin[n + 1] + steps.scan[n]
         room = before_scan.room(n, scan_begin[1:], scan_end[1:]).max(axis=1)
-        walk_end[n + 1] = now = np.maximum(now + steps.requests[n], room)
+        now = np.maximum(np.maximum(now + steps.requests[n], look_end[n + 1] + LOOKED), room)
+        walk_end[n + 1] = now
 
         begin = np.maximum(bank_end[n], scan_begin[n + 1] + FILL)
         if steps.slot[n] >= 0:
@@ -87,7 +103,7 @@ def time_mac(steps: Steps, kernel_rows: int) -> Times:
         write_end[n + 1] = write_begin[n + 1] + steps.write[n]
         room = before_write.room(n, write_begin[1:], write_end[1:])
         drain_end[n + 1] = np.maximum(drain_end[n + 1], room)
-    return np.maximum(write_end[-1], finder + find[-1])
+    return np.maximum(write_end[-1], row_found + find[-1])
 
 
 class _Queue:

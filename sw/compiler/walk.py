@@ -23,18 +23,21 @@ class Row:
     """A pass over an output row, in blocks of input columns.
 
     Attributes:
-        requests: Requests of a block for each live kernel row and channel word, int64 (blocks,).
-        complete: Pixels of the row that are complete after it, likewise.
+        asked: Columns of each request, bool (columns, requests). A block's are repeated for each live
+            kernel row and channel word.
+        of_block: Which requests are a block's, bool (requests, blocks).
+        strip: Number of a block's strip, int64 (blocks,).
+        complete: Pixels of the row that are complete after a block, likewise.
         highest: The last pixel of the row that has a tap in it, likewise.
-        strip: It begins a strip, bool (blocks,).
         cycles: Cycles of a bank for an event, int64 (columns, blocks); 0 where the column has no tap.
         reach: The column has a tap with the pixel, bool (columns, pixels).
     """
 
-    requests: Counts
+    asked: Marks
+    of_block: Marks
+    strip: Counts
     complete: Counts
     highest: Counts
-    strip: Marks
     cycles: Counts
     reach: Marks
 
@@ -42,41 +45,43 @@ class Row:
     def of(cls, network: Network, layer: int) -> Row:
         """The passes of a MAC layer."""
         step, width = network.step(layer), network.layouts[network.source(layer)].width
-        taps_at_once = network.config.taps if network.channelwise(layer) else 1
-        pixels, blocks = network.layouts[layer].width, network.blocks(layer)
-        size, strip = blocks.columns, blocks.strip
+        at_once = network.config.taps if network.channelwise(layer) else 1
+        pixels, cut = network.layouts[layer].width, network.blocks(layer)
         kernel, stride, dilation, pad = step.window[1], step.strides[1], step.dilation[1], step.padding[1][0]
-        place = np.arange(width)[:, None] + pad - np.arange(kernel) * dilation  # (columns, taps)
-        output, taps = place // stride, place % stride == 0
-        reach = np.zeros((width, pixels), np.bool_)
-        columns, tap = np.nonzero(taps & (output >= 0) & (output < pixels))
-        reach[columns, output[columns, tap]] = True
-        first = np.where(taps, output, -1).max(axis=1)  # pixel of a column's first tap, were the row endless
-        together = stride & (stride - 1) == 0
-        requests, complete, highest, strips, cycles = [], [], [], [], []
-        for start in range(0, pixels, strip):
-            last = min(start + strip, pixels) - 1
-            left = max(0, start * stride - pad)
-            right = min(width - 1, last * stride - pad + (kernel - 1) * dilation)
-            here = reach[:, start : last + 1].sum(axis=1)
-            for at in range(left - left % size, right + 1, size):
-                inside = np.arange(max(at, left), min(at + size - 1, right) + 1)
-                within = inside[(first[inside] <= last) & taps[inside].any(axis=1)]
-                alone = int((here[inside] > 0).sum() - (here[within] > 0).sum())
-                phases = len(np.unique((within + pad) % stride)) if together else len(within)
-                requests.append(max(phases + alone, 1))
-                done = -((inside[-1] + 1 + pad - (kernel - 1) * dilation) // -stride)
-                complete.append(last + 1 if at + size > right else min(max(done, start), last + 1))
-                highest.append(int(np.clip((inside[-1] + pad) // stride, start, last)))
-                strips.append(at <= left)
-                block = np.zeros(width, np.int64)
-                block[inside] = -(-here[inside] // taps_at_once)
-                cycles.append(block)
+        position = np.arange(width)[:, None] + pad - np.arange(kernel) * dilation  # (columns, taps)
+        pixel = np.where(position % stride == 0, position // stride, -1)
+        reach = (pixel[:, :, None] == np.arange(pixels)).any(axis=1)
+        first = pixel.max(axis=1)  # of a column's taps in an endless row
+        phase = (np.arange(width) + pad) % stride
+        span, phased = network.span(layer), stride in (1, 2, 4, 8)
+        strips, complete, highest = [], [], []
+        cycles: list[Counts] = []
+        asked: list[Marks] = []
+        of_block: list[int] = []
+        for number, start in enumerate(range(0, pixels, cut.strip)):
+            last = min(start + cut.strip, pixels) - 1
+            taps = reach[:, start : last + 1].sum(axis=1)
+            inside = np.arange(max(0, start * stride - pad), min(width - 1, last * stride - pad + span) + 1)
+            for columns in np.split(inside, np.flatnonzero(np.diff(inside // cut.columns)) + 1):
+                here = columns[taps[columns] > 0]
+                # Columns of a phase are asked for together; those with a first tap of their own are not.
+                alone = (first[here] > last) | (not phased)
+                key = np.where(alone, here, phase[here] - stride)
+                for one in np.unique(key):
+                    asked.append(np.isin(np.arange(width), here[key == one]))
+                    of_block.append(len(cycles))
+                cycles.append(np.where(np.isin(np.arange(width), columns), -(-taps // at_once), 0))
+                strips.append(number)
+                right = int(columns[-1]) if len(columns) else width
+                after = last if right >= inside.max(initial=0) else -((span - pad - right - 1) // stride) - 1
+                complete.append(min(max(after, start - 1), last) + 1)
+                highest.append(min(max((right + pad) // stride, start), last))
         return cls(
-            np.array(requests, np.int64),
+            np.array(asked, np.bool_).reshape(-1, width).T,
+            np.array(of_block, np.int64)[:, None] == np.arange(len(cycles)),
+            np.array(strips, np.int64),
             np.array(complete, np.int64),
             np.array(highest, np.int64),
-            np.array(strips, np.bool_),
             np.array(cycles, np.int64).T,
             reach,
         )
@@ -90,7 +95,8 @@ class Walk:
         row: The blocks of a pass.
         live: Kernel rows with events, int64 (frames, rows).
         requests: Requests of a block, the same for each group, int64 (frames, rows, blocks).
-        events: Events of a group, int64 (frames, rows, passes or 1, blocks, banks).
+        words: Mask words with events of a group among them, int64 (frames, rows, passes or 1, blocks, banks).
+        events: Its events, likewise.
         cycles: What they take of a bank, likewise.
         touched: Pixels with a tap, bool (frames, rows, passes or 1, pixels).
     """
@@ -98,6 +104,7 @@ class Walk:
     row: Row
     live: Counts
     requests: Counts
+    words: Counts
     events: Counts
     cycles: Counts
     touched: Marks
@@ -112,33 +119,34 @@ def walk(network: Network, layer: int, marks: Marks) -> Walk:
     row, step = Row.of(network, layer), network.step(layer)
     source, height = network.layouts[network.source(layer)], network.layouts[layer].height
     frames, rows, width, channels = marks.shape
-    groups = np.zeros((frames, rows, width, source.padded_channels), np.bool_)
-    groups[..., :channels] = marks
-    # Element e of a word is of group e % banks.
-    groups = groups.reshape(frames, rows, width, source.words, network.config.group, -1)
-    found: Counts  # (frames, rows, passes or 1, columns, banks)
-    if network.channelwise(layer):
-        found = np.moveaxis(np.logical_or.reduce(groups, axis=-2), 3, 2).astype(np.int64)
-    else:
-        found = groups.sum(axis=(-3, -2))[:, :, None]
+    padded = np.zeros((frames, rows, width, source.padded_channels), np.bool_)
+    padded[..., :channels] = marks
+    # Element e of a word is of group e % banks: (frames, rows, words, columns, elements, banks).
+    elements = np.moveaxis(padded.reshape(frames, rows, width, source.words, network.config.group, -1), 3, 2)
+    columns = np.logical_or.reduce(elements, axis=-2)
+    found = columns.astype(np.int64) if network.channelwise(layer) else elements.sum(axis=-2)
+    words = _over(row.of_block, (_over(row.asked, columns) > 0).astype(np.int64))
+    touched = columns.any(axis=-1, keepdims=True)
+    if not network.channelwise(layer):
+        found, words = found.sum(axis=2, keepdims=True), words.sum(axis=2, keepdims=True)
+        touched = touched.any(axis=2, keepdims=True)
     of_row = {
-        "events": _by_block(row.cycles > 0, found),
-        "cycles": _by_block(row.cycles, found),
-        "touched": _by_block(row.reach, found.sum(axis=-1, keepdims=True))[..., 0],
+        "live": rows_with(marks).astype(np.int64),
+        "words": words,
+        "events": _over(row.cycles > 0, found),
+        "cycles": _over(row.cycles, found),
+        "touched": _over(row.reach, touched)[..., 0],
     }
-    flags = rows_with(marks)
-    live = np.zeros((frames, height), np.int64)
     sums = {name: np.zeros((frames, height, *counts.shape[2:]), np.int64) for name, counts in of_row.items()}
     top = np.arange(height) * step.strides[0] - step.padding[0][0]
     for tap in range(step.window[0]):
         at = top + tap * step.dilation[0]
-        to, of = np.flatnonzero((at >= 0) & (at < rows)), at[(at >= 0) & (at < rows)]
-        live[:, to] += flags[:, of]
+        inside = (at >= 0) & (at < rows)
         for name, counts in of_row.items():
-            sums[name][:, to] += counts[:, of]
-    words = 1 if network.channelwise(layer) else source.words
-    requests = np.maximum(live[..., None] * words * row.requests, 1)
-    return Walk(row, live, requests, sums["events"], sums["cycles"], sums["touched"] > 0)
+            sums[name][:, inside] += counts[:, at[inside]]
+    live, touches = sums.pop("live"), sums.pop("touched") > 0
+    times = live if network.channelwise(layer) else live * source.words
+    return Walk(row, live, times[..., None] * row.of_block.sum(axis=0), touched=touches, **sums)
 
 
 def live_rows(network: Network, layer: int, marks: list[Marks]) -> Marks:
@@ -159,7 +167,7 @@ def live_rows(network: Network, layer: int, marks: list[Marks]) -> Marks:
     return live
 
 
-def _by_block(columns: Counts | Marks, found: Counts) -> Counts:
+def _over(columns: Counts | Marks, found: Counts | Marks) -> Counts:
     """Sums over columns: (columns, blocks) and (..., columns, groups) give (..., blocks, groups)."""
     # Matrices of integers multiply slowly.
     sums: Counts = (columns.T.astype(np.float32) @ found.astype(np.float32)).astype(np.int64)
