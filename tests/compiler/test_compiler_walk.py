@@ -118,7 +118,7 @@ def test_rows_of_frames_side_by_side() -> None:
 
 
 def test_slots_of_a_step() -> None:
-    """A step waits for the pixel 16 before its last one, of its own pass over the row or of an earlier one."""
+    """A step waits for the pixel 16 before its last one, of its own pass over the row or an earlier one."""
     config = ArrayConfig.parse("1x16@virtual")
     graph = chain((2, 40, 4), Layer(Conv, (1, 1), 32))
     network = compile_with_plan(graph, config)[1].network
