@@ -17,9 +17,12 @@ class CodeMemory(wiring.Component):
     """CODES, with one port to write and one to read, which the encoder, the window reader and the host share.
 
     The encoder goes first; the window reader is granted the cycles in which the encoder neither reads nor
-    holds on to what it read (``encoder_idle``). The host comes only while no layer runs. Read data appears in
-    the cycle after the read.
+    holds on to what it read (``encoder_idle``). The host comes only while no layer runs; it writes and reads
+    up to four codes of a word, a column. Read data appears in the cycle after the read, at the host's port
+    ``HOST_LATENCY`` cycles after it.
     """
+
+    HOST_LATENCY = 2
 
     encoder_en: Signal
     encoder_idle: Signal
@@ -53,11 +56,13 @@ class CodeMemory(wiring.Component):
         m = Module()
         config, host = self._config, self.host
         m.submodules.codes = memory = Memory(shape=self._codes, depth=config.codes_words, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        column_codes = min(4, config.drain)
+        write, read = memory.write_port(granularity=column_codes), memory.read_port()
 
         mine = Signal()
-        answering = Signal(2)
-        word = Signal(32, reset_less=True)
+        answering = Signal(self.HOST_LATENCY)
+        word = Signal(8 * config.drain, reset_less=True)
+        column = Signal(range(config.drain // column_codes), reset_less=True)
         m.d.comb += [
             mine.eq(host.memory == Region.CODES),
             self.window_grant.eq(self.encoder_idle),
@@ -66,18 +71,22 @@ class CodeMemory(wiring.Component):
             self.data.eq(read.data),
             write.addr.eq(self.store_address),
             write.data.eq(self.store_codes),
-            write.en.eq(self.store_en),
+            write.en.eq(self.store_en.replicate(len(write.en))),
             host.r_valid.eq(answering[1]),
-            Assert(~(write.en & read.en & (write.addr == read.addr))),
+            Assert(~(write.en.any() & read.en & (write.addr == read.addr))),
         ]
         with m.If(self.window_en & self.window_grant):
             m.d.comb += read.addr.eq(self.window_address)
         m.d.sync += [answering.eq(answering << 1), word.eq(read.data.as_value())]
         with m.If(answering[1]):
-            m.d.comb += host.r_data.eq(word)
+            m.d.comb += host.r_data.eq(word.word_select(column, 8 * column_codes))
         with m.If(mine & host.w_en):
-            m.d.comb += [write.addr.eq(host.row), write.data.eq(host.w_data), write.en.eq(1)]
+            m.d.comb += [
+                write.addr.eq(host.row),
+                write.data.eq(host.w_data.replicate(len(write.en))),
+                write.en.eq(1 << host.column),
+            ]
         with m.If(mine & host.r_en):
             m.d.comb += [read.addr.eq(host.row), read.en.eq(1)]
-            m.d.sync += answering.eq(1)
+            m.d.sync += [answering.eq(1), column.eq(host.column)]
         return m

@@ -2,80 +2,111 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Cat, Module, Mux, Signal
+from amaranth.hdl import Assert, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
-from .payloads import table_word
+from .payloads import placed, table_word
+from .signatures import LayerSignature
 from .window_reader import window_word
 
 
 class Concatenation(wiring.Component):
     """Packs the channels of a pixel's words, of each the first ``count``, into whole words.
 
-    A word comes out in the cycle in which the last of its channels came, or for the rest of a pixel in the
-    cycle after; so there must be a cycle without a word between pixels. Cannot be stalled.
+    An output word is due when its last channel has come; the last one when a word is ``ready``, which must
+    leave no channels over. Takes a word a cycle and cannot be stalled. Latency ``LATENCY`` cycles.
 
     Ports:
-        done, o: An output word; ``valid`` marks its channels, ``last`` is set on a pixel's last one.
-        dropped: A word came and none went out; extra: one went out and none came.
+        done, o: An output word. Elements that its ``valid`` does not mark are anything.
+        busy: A word is under way.
     """
+
+    LATENCY = 1
 
     valid: Signal
     done: Signal
-    dropped: Signal
-    extra: Signal
+    busy: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
         super().__init__(
             {
+                "layer": In(LayerSignature()),
                 "valid": In(1),
                 "i": In(window_word(config)),
                 "done": Out(1),
-                "o": Out(table_word(config)),
-                "dropped": Out(1),
-                "extra": Out(1),
+                "busy": Out(1),
+                "o": Out(placed(table_word(config))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        drain = self._config.drain
-        held = Signal(8 * drain, reset_less=True)  # channels that wait for a word to be full
-        waiting = Signal(range(drain))
-        offset = Signal(ADDRESS_BITS, reset_less=True)
-        flush = Signal()
+        drain, i = self._config.drain, self.i
 
-        fresh = Signal(range(drain))  # channels that waited before this word, of the same pixel
-        channels = Signal(16 * drain)
+        # What is known of the output word before this input word: of a new pixel, or of the same one.
+        waiting = Signal(range(drain))  # channels that wait for the word to be full
+        offset, row = Signal(ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
+        begun = Signal(reset_less=True)  # the pixel has given a word
+        held = Signal.like(waiting)
+        offset_here, row_here, first_here = Signal.like(offset), Signal.like(row), Signal()
+        m.d.comb += [held.eq(waiting), offset_here.eq(offset), row_here.eq(row), first_here.eq(~begun)]
+        with m.If(i.first):
+            m.d.comb += [
+                held.eq(0),
+                offset_here.eq(i.output.word.offset),
+                row_here.eq(i.output.word.row),
+                first_here.eq(1),
+            ]
+
+        # Stage 1: how many channels there are then; the new ones, turned to where they belong.
         together = Signal(range(2 * drain + 1))
-        full = Signal()
-        start = Signal(ADDRESS_BITS)
-        kept = held & (1 << fresh.shift_left(3)) - 1
+        full, done = Signal(), Signal()
+        turned = i.output.word.codes.as_value()
+        for bit, shift in enumerate(held):
+            turned = Mux(shift, turned.rotate_left(8 << bit), turned)
+        present, is_full = Signal(), Signal(reset_less=True)
+        codes, keep = Signal(8 * drain, reset_less=True), Signal(drain, reset_less=True)
+        output = Signal(placed(table_word(self._config)), reset_less=True)
         m.d.comb += [
-            fresh.eq(Mux(self.i.first, 0, waiting)),
-            start.eq(Mux(self.i.first, self.i.word.offset, offset)),
-            channels.eq(kept | (self.i.word.codes.as_value() << fresh.shift_left(3))),
-            together.eq(fresh + self.i.count),
+            together.eq(held + i.count),
             full.eq(together >= drain),
-            self.o.row.eq(0),
-            self.o.offset.eq(Mux(flush, offset, start)),
-            self.o.codes.as_value().eq(Mux(flush, held, channels[: 8 * drain])),
-            self.o.valid.eq(Mux(flush, Cat(waiting > d for d in range(drain)), (1 << drain) - 1)),
-            self.o.last.eq(flush | (self.i.ready & (together == drain))),
-            self.done.eq(flush | (self.valid & full)),
-            self.dropped.eq(self.valid & ~full),
-            self.extra.eq(flush),
+            done.eq(full | i.ready),
         ]
-        m.d.sync += [flush.eq(0), Assert(~(self.valid & flush))]
+        m.d.sync += [
+            present.eq(self.valid),
+            self.done.eq(self.valid & done),
+            Assert(~(self.valid & i.ready) | (together <= drain)),
+            is_full.eq(full),
+            codes.eq(turned),
+            *(keep[d].eq(held > d) for d in range(drain)),
+            output.eq(i.output),
+            output.word.offset.eq(offset_here),
+            output.word.row.eq(row_here),
+            output.place.first.eq(first_here),
+        ]
         with m.If(self.valid):
             m.d.sync += [
-                waiting.eq(Mux(full, together - drain, together)),
-                held.eq(Mux(full, channels[8 * drain :], channels[: 8 * drain])),
-                offset.eq(start + full),
-                flush.eq(self.i.ready & (together != drain)),
+                waiting.eq(together),
+                begun.eq(~first_here | done),
+                offset.eq(Mux(done, offset_here + self.layer.out_width, offset_here)),
+                row.eq(row_here + done),
             ]
+
+        # Stage 2: those that wait, and beside them the new ones; what is over comes first in the next word.
+        kept = Signal(8 * drain, reset_less=True)
+        merged = Signal(8 * drain)
+        for d in range(drain):
+            byte = slice(8 * d, 8 * d + 8)
+            m.d.comb += merged[byte].eq(Mux(keep[d], kept[byte], codes[byte]))
+        with m.If(present):
+            m.d.sync += kept.eq(Mux(is_full, codes, merged))
+        m.d.comb += [
+            self.o.eq(output),
+            self.o.word.codes.as_value().eq(merged),
+            self.busy.eq(present),
+        ]
         return m

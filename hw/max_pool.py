@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ArrayConfig
 
-from .payloads import table_word
+from .payloads import placed, table_word
 from .window_reader import window_word
 
 
@@ -28,18 +28,18 @@ class MaxPool(wiring.Component):
                 "valid": In(1),
                 "i": In(window_word(config)),
                 "done": Out(1),
-                "o": Out(table_word(config)),
+                "o": Out(placed(table_word(config))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         maximum = Signal(data.ArrayLayout(signed(8), self._config.drain), reset_less=True)
-        m.d.comb += [self.o.eq(self.i.word), self.done.eq(self.valid & self.i.ready)]
+        m.d.comb += [self.o.eq(self.i.output), self.done.eq(self.valid & self.i.ready)]
         for d in range(self._config.drain):
-            code = self.i.word.codes[d]
+            code = self.i.output.word.codes[d]
             keep = ~self.i.first & (maximum[d] > code)
-            m.d.comb += self.o.codes[d].eq(Mux(keep, maximum[d], code))
+            m.d.comb += self.o.word.codes[d].eq(Mux(keep, maximum[d], code))
             with m.If(self.valid):
-                m.d.sync += maximum[d].eq(self.o.codes[d])
+                m.d.sync += maximum[d].eq(self.o.word.codes[d])
         return m

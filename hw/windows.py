@@ -11,28 +11,50 @@ from stillframe.contract.layer import Op
 
 from .concatenation import Concatenation
 from .max_pool import MaxPool
-from .payloads import TAG, sum_word, table_word
+from .payloads import KERNEL_ROWS, placed, sum_word, table_word
 from .queue import Queue
 from .residual_add import ResidualAdd
 from .signatures import LayerSignature
-from .window_reader import PLACES, WindowReader
+from .window_reader import WindowReader
+from .window_walker import WindowWalker
+
+PLACES = 17
+"""Output words that may wait."""
+
+MARGIN = (WindowReader.LATENCY + ResidualAdd.LATENCY + 3) // 2
+"""Output words that may be under way when reading has to stop: a sum for every two words read, from a read
+until the queue tells that there is no room. The other layers give a word each cycle, but sooner."""
 
 
 class Windows(wiring.Component):
-    """For each tag the words of an output pixel: ``codes`` of a POOL or CONCAT layer, ``sums`` of an ADD.
+    """For each row the words of all its pixels: ``codes`` of a POOL or CONCAT layer, ``sums`` of an ADD.
 
-    Throughput: one word read a cycle that ``read_grant`` allows (see :class:`WindowReader`).
-    Latency: ``POOL_LATENCY`` or ``ADD_LATENCY`` cycles from the read of an output word's last input to it; of
-    a CONCAT ``POOL_LATENCY``, one more if the word is not full.
+    They come pixel by pixel, the words of each one behind the other. A POOL's window without a pixel inside
+    the image gives words of ``out_zero_point``.
+
+    Throughput: one word read a cycle that ``read_grant`` allows (see :class:`WindowReader`), without a gap
+    between pixels or rows; so an ADD takes 2 cycles an output word. Latency: ``READ_LATENCY`` cycles from a
+    row to its first read; ``POOL_LATENCY``, ``CONCAT_LATENCY`` or ``ADD_LATENCY`` from the read of an output
+    word's last input to it.
+
+    Ports:
+        layer: Constant from two cycles before the first row until ``busy`` falls.
+        rows: Output rows to compute.
+        busy: High from the cycle after a row was taken until its last word was.
+        read_address, read_en, read_grant, read_data: Reads CODES; the data is taken in the cycle after one in
+            which ``read_en`` and ``read_grant`` are high.
     """
 
+    READ_LATENCY = WindowWalker.LATENCY + WindowReader.READ_LATENCY
     POOL_LATENCY = WindowReader.LATENCY + Queue.LATENCY
+    CONCAT_LATENCY = POOL_LATENCY + Concatenation.LATENCY
     ADD_LATENCY = POOL_LATENCY + ResidualAdd.LATENCY
 
+    busy: Signal
     read_address: Signal
     read_en: Signal
     read_grant: Signal
-    tags: stream.Interface
+    rows: stream.Interface
     codes: stream.Interface
     sums: stream.Interface
 
@@ -41,28 +63,31 @@ class Windows(wiring.Component):
         super().__init__(
             {
                 "layer": In(LayerSignature()),
-                "tags": In(stream.Signature(TAG)),
+                "rows": In(stream.Signature(KERNEL_ROWS)),
+                "busy": Out(1),
                 "read_address": Out(ADDRESS_BITS),
                 "read_en": Out(1),
                 "read_grant": In(1),
                 "read_data": In(data.ArrayLayout(signed(8), config.drain)),
-                "codes": Out(stream.Signature(table_word(config))),
-                "sums": Out(stream.Signature(sum_word(config))),
+                "codes": Out(stream.Signature(placed(table_word(config)))),
+                "sums": Out(stream.Signature(placed(sum_word(config)))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer = self._config, self.layer
+        m.submodules.walker = walker = WindowWalker()
         m.submodules.reader = reader = WindowReader(config)
         m.submodules.max_pool = max_pool = MaxPool(config)
         m.submodules.concatenation = concatenation = Concatenation(config)
         m.submodules.adder = adder = ResidualAdd(config)
-        m.submodules.code_queue = code_queue = Queue(table_word(config), PLACES)
-        m.submodules.sum_queue = sum_queue = Queue(sum_word(config), PLACES)
-        wiring.connect(m, wiring.flipped(self.layer), reader.layer)
-        wiring.connect(m, wiring.flipped(self.layer), adder.layer)
-        wiring.connect(m, wiring.flipped(self.tags), reader.tags)
+        m.submodules.code_queue = code_queue = Queue(placed(table_word(config)), PLACES, MARGIN)
+        m.submodules.sum_queue = sum_queue = Queue(placed(sum_word(config)), PLACES, MARGIN)
+        for part in (walker, reader, concatenation, adder):
+            wiring.connect(m, wiring.flipped(self.layer), part.layer)
+        wiring.connect(m, wiring.flipped(self.rows), walker.i)
+        wiring.connect(m, walker.o, reader.i)
         wiring.connect(m, code_queue.o, wiring.flipped(self.codes))
         wiring.connect(m, sum_queue.o, wiring.flipped(self.sums))
         m.d.comb += [
@@ -70,11 +95,12 @@ class Windows(wiring.Component):
             self.read_en.eq(reader.read_en),
             reader.read_grant.eq(self.read_grant),
             reader.read_data.eq(self.read_data),
-            reader.taken.eq((self.codes.valid & self.codes.ready) | (self.sums.valid & self.sums.ready)),
-            reader.dropped.eq(concatenation.dropped),
-            reader.extra.eq(concatenation.extra),
+            reader.room.eq(code_queue.room & sum_queue.room),
             sum_queue.i.p.eq(adder.o),
             sum_queue.i.valid.eq(adder.done),
+            self.busy.eq(
+                walker.busy | reader.busy | concatenation.busy | adder.busy | code_queue.busy | sum_queue.busy
+            ),
         ]
         m.d.sync += [Assert(~queue.i.valid | queue.i.ready) for queue in (code_queue, sum_queue)]
         for reducer, op in ((max_pool, Op.POOL), (concatenation, Op.CONCAT), (adder, Op.ADD)):

@@ -13,7 +13,9 @@ from stillframe.sim.cocotb_runner import run_bench
 BENCH = Path(__file__).parent / "benches" / "bench_code_memory.py"
 
 
-def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "array", ["1x16@25F", "1x16", "4x16"]
+)  # words of 2, 4 and 16 codes: half a column to 4
+def test_bench(monkeypatch: pytest.MonkeyPatch, array: str) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
-    array = "1x16"
     run_bench(CodeMemory(small_array(array)), BENCH, {"array": array})

@@ -22,11 +22,12 @@ def rescaled(operands: list[tuple[int, Operand]]) -> list[int]:
             if cycle < len(operands):
                 code, operand = operands[cycle]
                 ctx.set(lane.code, code)
+                ctx.set(lane.triple, 3 * operand.multiplier)
                 for name in ("zero_point", "multiplier", "shift", "negate"):
                     ctx.set(getattr(lane, name), getattr(operand, name))
             await ctx.tick()
             if cycle >= lane.LATENCY - 1:
-                came.append(ctx.get(lane.scaled))
+                came.append((ctx.get(lane.twice) + 1) >> 1)
 
     sim = Simulator(lane)
     sim.add_clock(1e-6)
@@ -51,6 +52,13 @@ def test_ends_of_every_operand_and_all_shifts(negate: bool) -> None:
             for (code, zero_point), multiplier, shift in product(pairs, multipliers, range(16))
         ]
     )
+
+
+@pytest.mark.parametrize("negate", [False, True])
+def test_every_distance(negate: bool) -> None:
+    """All digits of the distance, with a multiplier whose multiples are all different."""
+    operand = Operand(-128, 0x5A5A_A5A5, 0, negate)
+    check([(code, operand) for code in range(-128, 128)])
 
 
 @pytest.mark.parametrize("negate", [False, True])

@@ -11,10 +11,11 @@ from small_arrays import small_array
 from support import noise, wait
 
 from stillframe.contract import Memory
+from stillframe.contract.memory_map import columns
+from stillframe.hw.code_memory import CodeMemory
 from stillframe.sim.vip import parameters, reset, start
 
-HOST_LATENCY = 2
-"""Cycles from a read by the host to its answer."""
+HOST_LATENCY = CodeMemory.HOST_LATENCY
 
 
 class Bench:
@@ -24,20 +25,22 @@ class Bench:
         self.config = small_array(parameters()["array"])
         self.dut, self.rng = dut, random.Random(seed)
         self.words = [0] * self.config.codes_words
+        self.columns = columns(Memory.CODES, self.config)
+        self.bits = 8 * self.config.drain // self.columns  # of a column
         for name in ("encoder_en", "encoder_idle", "window_en", "store_en", "host__w_en", "host__r_en"):
             getattr(dut, name).value = 0
 
-    async def host_write(self, memory: Memory, row: int, data: int) -> None:
+    async def host_write(self, memory: Memory, column: int, row: int, data: int) -> None:
         dut = self.dut
-        dut.host__memory.value, dut.host__column.value, dut.host__row.value = int(memory), 0, row
+        dut.host__memory.value, dut.host__column.value, dut.host__row.value = int(memory), column, row
         dut.host__w_data.value, dut.host__w_en.value = data, 1
         await RisingEdge(dut.clk)
         dut.host__w_en.value = 0
 
-    async def host_read(self, memory: Memory, row: int) -> list[tuple[int, int]]:
+    async def host_read(self, memory: Memory, column: int, row: int) -> list[tuple[int, int]]:
         """``r_valid`` and ``r_data`` in the cycles after the read."""
         dut = self.dut
-        dut.host__memory.value, dut.host__column.value, dut.host__row.value = int(memory), 0, row
+        dut.host__memory.value, dut.host__column.value, dut.host__row.value = int(memory), column, row
         dut.host__r_en.value = 1
         await RisingEdge(dut.clk)
         dut.host__r_en.value = 0
@@ -47,22 +50,29 @@ class Bench:
             answers.append((int(dut.host__r_valid.value), int(dut.host__r_data.value)))
         return answers
 
+    def column(self, word: int, column: int) -> int:
+        """What the host sees of a word in a column."""
+        return word >> column * self.bits & (1 << self.bits) - 1
+
     async def fill(self) -> None:
-        """Write everything, and something else to another memory's address."""
+        """Write everything column by column, and something else to another memory's address."""
         bits = 8 * self.config.drain
         self.words = [noise(self.rng, bits) for _ in self.words]
-        for row, word in enumerate(self.words):
-            await self.host_write(Memory.CODES, row, word)
-            await self.host_write(Memory.STATE, row, noise(self.rng, bits))
+        for column in range(self.columns):
+            for row, word in enumerate(self.words):
+                data = self.column(word, column) | noise(self.rng, 32 - self.bits) << self.bits
+                await self.host_write(Memory.CODES, column, row, data)
+                await self.host_write(Memory.STATE, column, row, noise(self.rng, 32))
 
     async def check(self) -> None:
         """Read everything as the host, and nothing of another memory's."""
         for row, word in enumerate(self.words):
-            await self.host_check(row, word)
+            for column in range(self.columns):
+                await self.host_check(column, row, self.column(word, column))
 
-    async def host_check(self, row: int, word: int) -> None:
-        answer = [(int(n == HOST_LATENCY), word if n == HOST_LATENCY else 0) for n in range(1, 5)]
-        assert await self.host_read(Memory.CODES, row) == answer, f"row {row}"
+    async def host_check(self, column: int, row: int, data: int) -> None:
+        answer = [(int(n == HOST_LATENCY), data if n == HOST_LATENCY else 0) for n in range(1, 5)]
+        assert await self.host_read(Memory.CODES, column, row) == answer, f"column {column} of row {row}"
 
     async def traffic(self, cycles: int) -> None:
         """Random reads of encoder and windows, and stores elsewhere; each read's data a cycle later."""
@@ -97,7 +107,7 @@ async def host(dut: Any) -> None:
     await start(dut)
     await bench.fill()
     await bench.check()
-    assert await bench.host_read(Memory.STATE, 3) == [(0, 0)] * 4
+    assert await bench.host_read(Memory.STATE, 0, 3) == [(0, 0)] * 4
 
 
 @cocotb.test()
