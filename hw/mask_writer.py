@@ -74,22 +74,25 @@ class MaskWriter(wiring.Component):
         m.submodules.gathered = gathered = Memory(shape=self._word, depth=len(words), init=[])
         store, load = gathered.write_port(), gathered.read_port(domain="comb")
 
-        # The update at hand, and how it differs from the one before.
+        # The update at hand, and how it differs from the one before, found out while it comes.
         update = Signal(mask_update(self._config), reset_less=True)
-        place, full, take = update.place, Signal(), Signal()
-        other_pass, other_block = Signal(reset_less=True), Signal(reset_less=True)
+        place, full, take, row = update.place, Signal(), Signal(), Signal(12)
+        other_row = Signal(reset_less=True)
+        other_pass = Signal(reset_less=True)
+        other_block = Signal(reset_less=True)
         m.d.comb += self.i.ready.eq(~full | take)
         with m.If(self.i.ready):
             m.d.sync += full.eq(self.i.valid)
         with m.If(self.i.ready & self.i.valid):
             m.d.sync += [
                 update.eq(self.i.p),
+                other_row.eq(self.i.p.place.y != row),
                 other_pass.eq(self.i.p.place.mask != place.mask),
                 other_block.eq(self.i.p.place.block != place.block),
             ]
 
-        # The row, its pass and its block. Addresses count from the tensor's first mask word.
-        row = Signal(12)
+        # ``row`` is the update's or one before it; its pass and its block. Addresses count from the tensor's
+        # first mask word.
         row_end = Signal(ADDRESS_BITS)  # the next row's first mask word
         flagged = Signal()  # the row has an event
         done = Signal(ADDRESS_BITS)  # up to here the row is written, passes before this one
@@ -110,7 +113,7 @@ class MaskWriter(wiring.Component):
         away, new, leaving, catching_up = Signal(), Signal(), Signal(), Signal()
         ended = self.busy & ~full
         m.d.comb += [
-            away.eq(full & place.first & (place.y != row)),
+            away.eq(full & place.first & other_row),
             new.eq(place.first & (other_pass | other_block | ~gathering)),
             leaving.eq(gathering & (ended | away | (full & place.first & other_pass))),
             catching_up.eq(gathering & full & place.first & other_block & behind),
@@ -140,8 +143,6 @@ class MaskWriter(wiring.Component):
         m.d.comb += [
             fresh.eq(Mux(place.first, new, was_fresh)),
             flush.eq(Mux(place.first, new & gathering & flagged & ~other_pass, was_flush)),
-        ]
-        m.d.comb += [
             load.addr.eq(word),
             store.addr.eq(word),
             store.en.eq(take),
@@ -178,7 +179,8 @@ class MaskWriter(wiring.Component):
         with m.If(zero):
             m.d.sync += done.eq(done + 1)
         with m.If(take_row):
-            m.d.sync += [row.eq(row + 1), done.eq(row_end), row_end.eq(row_end + layer.out_mask_pitch)]
+            m.d.sync += [row.eq(row + 1), other_row.eq(place.y != row + 1)]
+            m.d.sync += [done.eq(row_end), row_end.eq(row_end + layer.out_mask_pitch)]
             m.d.sync += [flagged.eq(0), gathering.eq(0)]
         m.d.sync += [
             self.mask_en.eq(writing | zero),

@@ -13,7 +13,7 @@ from stillframe.sim.cocotb_runner import run_bench
 BENCH = Path(__file__).parent / "benches" / "bench_delta_encoder.py"
 
 
-def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("array", ["1x16@25F", "1x16", "4x16", "8x16@virtual"])
+def test_bench(array: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
-    array = "1x16"
     run_bench(DeltaEncoder(small_array(array)), BENCH, {"array": array})

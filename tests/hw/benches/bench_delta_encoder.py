@@ -15,8 +15,7 @@ from tensors import Tensor
 
 from stillframe.contract import Mode
 from stillframe.hw.delta_encoder import DeltaEncoder
-from stillframe.hw.payloads import mask_update
-from stillframe.hw.signatures import code_word
+from stillframe.hw.payloads import code_word
 from stillframe.sim.vip import StreamSource, pack, parameters, reset, start, unpack
 
 CODES, EVENTS = 300, 700  # words at which the tensor begins
@@ -36,7 +35,7 @@ class Bench:
         self.memory = {CODES + offset: self._codes(self._any_code) for offset in range(self.tensor.size)}
         self.source = StreamSource(dut, "i", self.word, stall, seed)
         self.taken = Timed(dut, "i", self.word)
-        self.masks = TimedSink(dut, "o", mask_update(config), stall, seed)
+        self.masks = TimedSink(dut, "o", config.drain, stall, seed)
         self.stores = Writes(dut, "store_en", "store_address", "store_codes")
         self.events = Writes(dut, "event_en", "event_address", "event_values")
         self.inside = 0
@@ -83,7 +82,7 @@ class Bench:
 
     async def encode(self, frame: Frame, coding: Coding, out_events: bool = True) -> None:
         """Encode a frame and compare all that the encoder gives and writes."""
-        dut, config, rng = self.dut, self.config, self.rng
+        dut, config = self.dut, self.config
         set_layer(
             dut,
             coding.key,
@@ -102,19 +101,17 @@ class Bench:
         for writes in (self.stores, self.events):
             writes.log.clear()
         words: list[dict[str, Any]] = []
-        masks: list[dict[str, Any]] = []
+        masks: list[int] = []
         stores: list[tuple[int, list[int]]] = []
         events: list[tuple[int, list[int]]] = []
         changed = False
         for offset, codes in frame.items():
-            real = self.tensor.real(offset % self.tensor.pitch % self.tensor.words)
+            real = self.tensor.real(offset % self.tensor.pitch // self.tensor.width)
             before = self.memory[CODES + offset]
             results = [encode(coding, *element) for element in zip(codes, before, real, strict=True)]
             changed |= any(r.sent for r in results)
-            bits = pack_bits(r.event for r in results)
-            word = {"offset": offset, "codes": codes, "valid": pack_bits(real), "last": rng.randrange(2)}
-            words.append(word)
-            masks.append({"offset": offset, "bits": bits, "last": word["last"]})
+            words.append({"offset": offset, "codes": codes, "valid": pack_bits(real)})
+            masks.append(pack_bits(r.event for r in results))
             stores.append((CODES + offset, [r.code for r in results]))
             events.append((EVENTS + offset, [r.value if r.event else 0 for r in results]))
         self.source.send(words)
@@ -180,7 +177,7 @@ async def single_changes(dut: Any, stall: float) -> None:
         frame = {o: list(codes) for o, codes in frame.items()}
         frame[offset][d] = 127 if frame[offset][d] < 0 else -128
         await bench.encode(frame, Coding(Mode.DELTA, 0, 0, key=False))
-        assert sum(mask["bits"] for mask in bench.masks.items) == 1 << d
+        assert sum(bench.masks.items) == 1 << d
 
 
 @cocotb.test()
@@ -212,7 +209,7 @@ async def reset_in_mid_stream(dut: Any, stall: float) -> None:
     await start(dut)
     for cycles in range(1, 16):
         await bench.encode(bench.some(), Coding(Mode.DELTA, 1, 0, key=True))
-        words = [{"offset": o, "codes": codes, "valid": 3, "last": 0} for o, codes in bench.some().items()]
+        words = [{"offset": o, "codes": codes, "valid": 1} for o, codes in bench.some().items()]
         bench.source.send(words)
         await wait(dut, cycles)
         await reset(dut, bench.source, bench.taken, bench.masks, cycles=1 + cycles % 3)
