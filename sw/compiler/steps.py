@@ -37,6 +37,7 @@ class Steps:
         slot: The step in which the pixel is drained whose slot the step's last pixel needs, int64 (steps,);
             -1 where no pixel has had it.
         behind: Cycles of that step's drain behind that pixel.
+        late: Share of the step's work that has to wait for it.
         strips: Number of the strip that the step is part of, int64 (steps,).
     """
 
@@ -53,6 +54,7 @@ class Steps:
     write: Times
     slot: Counts
     behind: Times
+    late: Times
     strips: Counts
 
     @classmethod
@@ -88,7 +90,10 @@ class Steps:
         drain = np.maximum(words, there[..., 0])
         write = _by_block(words, row)
         write[..., -1] += rows.pick(_closing(touched, pass_words) * flags[:, :, None])
-        slot, behind = _slots(drain, row)
+        slot, behind, early = _slots(drain, row)
+        # Columns that need not wait are in each request, so only those of the first are before one that must.
+        in_request = early.reshape(-1, passes, len(row.complete)) * row.of_block.sum(axis=0)
+        late = 1 - in_request / np.maximum(rows.pick(walk.requests)[:, :, None], 1)
         of_pass = np.arange(drain.shape[1] * passes)[:, None] * (row.strip[-1] + 1)
         return cls(
             rows,
@@ -104,6 +109,7 @@ class Steps:
             steps(write),
             slot,
             behind,
+            steps(late),
             (of_pass + row.strip).reshape(-1),
         )
 
@@ -115,8 +121,12 @@ def _by_block(pixels: Times, row: Row) -> Times:
     return np.diff(sums[..., row.complete], axis=-1, prepend=0)
 
 
-def _slots(drain: Times, row: Row) -> tuple[Counts, Times]:
-    """For :class:`Steps`: ``slot`` and ``behind``, from the drain's cycles (frames, rows, passes, pixels)."""
+def _slots(drain: Times, row: Row) -> tuple[Counts, Times, Times]:
+    """``slot`` and ``behind`` of :class:`Steps`, and the share of a step's columns that need not wait for it.
+
+    Args:
+        drain: Cycles of the drain, (frames, rows, passes, pixels).
+    """
     frames, rows, passes, pixels = drain.shape
     drain = drain.reshape(frames, -1, pixels)
     pixel = np.arange(rows * passes)[:, None] * pixels + row.highest - SLOTS
@@ -126,7 +136,10 @@ def _slots(drain: Times, row: Row) -> tuple[Counts, Times]:
     sums = drain.cumsum(axis=-1)
     behind = sums[:, in_pass, row.complete[block] - 1] - sums[:, in_pass, place]
     slot = np.where(pixel < 0, -1, in_pass * len(row.complete) + block)
-    return slot.reshape(-1), np.ascontiguousarray(behind.reshape(frames, -1).T)
+    before = in_pass * pixels + np.concatenate([[0], row.complete])[block]  # pixels drained before that step
+    free = before + SLOTS - np.arange(rows * passes)[:, None] * pixels - row.lowest
+    early = (free / (row.highest - row.lowest + 1)).clip(0, 1)
+    return slot.reshape(-1), np.ascontiguousarray(behind.reshape(frames, -1).T), early
 
 
 def _closing(touched: Marks, pass_words: Counts) -> Counts:

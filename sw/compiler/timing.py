@@ -88,10 +88,13 @@ def time_mac(steps: Steps, find: Times, groups: int) -> Times:
         now = np.maximum(np.maximum(now + steps.requests[n], look_end[n + 1] + LOOKED), room)
         walk_end[n + 1] = now
 
-        begin = np.maximum(bank_end[n], scan_begin[n + 1] + FILL)
+        bank_begin[n + 1] = begin = np.maximum(bank_end[n], scan_begin[n + 1] + FILL)
+        bank_end[n + 1] = begin + steps.taps[n]
         if steps.slot[n] >= 0:
-            begin = np.maximum(begin, (drain_end[steps.slot[n] + 1] - steps.behind[n])[:, None])
-        bank_begin[n + 1], bank_end[n + 1] = begin, begin + steps.taps[n]
+            free = drain_end[steps.slot[n] + 1] - steps.behind[n]
+            bank_end[n + 1] = np.maximum(
+                bank_end[n + 1], free[:, None] + steps.taps[n] * steps.late[n, :, None]
+            )
         room = before_bank.room(n, bank_begin[1:], bank_end[1:])
         scan_end[n + 1] = np.maximum(np.maximum(scan_end[n + 1], now[:, None] + SCAN), room)
         bank_end[n + 1] = np.maximum(bank_end[n + 1], scan_end[n + 1] + FILL)

@@ -28,7 +28,8 @@ class Row:
         of_block: Which requests are a block's, bool (requests, blocks).
         strip: Number of a block's strip, int64 (blocks,).
         complete: Pixels of the row that are complete after a block, likewise.
-        highest: The last pixel of the row that has a tap in it, likewise.
+        lowest, highest: Pixels of the row that its first and its last column may have their first taps with,
+            likewise.
         cycles: Cycles of a bank for an event, int64 (columns, blocks); 0 where the column has no tap.
         reach: The column has a tap with the pixel, bool (columns, pixels).
     """
@@ -37,6 +38,7 @@ class Row:
     of_block: Marks
     strip: Counts
     complete: Counts
+    lowest: Counts
     highest: Counts
     cycles: Counts
     reach: Marks
@@ -54,7 +56,7 @@ class Row:
         first = pixel.max(axis=1)  # of a column's taps in an endless row
         phase = (np.arange(width) + pad) % stride
         span, phased = network.span(layer), stride in (1, 2, 4, 8)
-        strips, complete, highest = [], [], []
+        strips, complete, lowest, highest = [], [], [], []
         cycles: list[Counts] = []
         asked: list[Marks] = []
         of_block: list[int] = []
@@ -75,12 +77,14 @@ class Row:
                 right = int(columns[-1]) if len(columns) else width
                 after = last if right >= inside.max(initial=0) else -((span - pad - right - 1) // stride) - 1
                 complete.append(min(max(after, start - 1), last) + 1)
+                lowest.append(min(max((right + 1 - len(columns) + pad) // stride, start), last))
                 highest.append(min(max((right + pad) // stride, start), last))
         return cls(
             np.array(asked, np.bool_).reshape(-1, width).T,
             np.array(of_block, np.int64)[:, None] == np.arange(len(cycles)),
             np.array(strips, np.int64),
             np.array(complete, np.int64),
+            np.array(lowest, np.int64),
             np.array(highest, np.int64),
             np.array(cycles, np.int64).T,
             reach,
