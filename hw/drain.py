@@ -20,8 +20,8 @@ BORDER_STAGES = 3
 
 class Drain(wiring.Component):
     """Takes the pixels of strips in order, each when it is complete. One that was touched, or any if
-    ``everything`` is to be evaluated, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a cycle
-    each; others are passed over in a cycle. There is no gap between pixels nor between strips.
+    ``everything`` is to be evaluated, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a
+    cycle each; others are passed over in a cycle. There is no gap between pixels nor between strips.
 
     Latency ``latency`` cycles from the cycle in which a word's pixel is shown. The stages stand still while a
     word waits to be taken.
@@ -164,9 +164,9 @@ class Drain(wiring.Component):
         if sums.latency == self.latency:
             m.d.comb += [self.o.p.word.z[d].eq(sums.z[d]) for d in range(config.drain)]
 
-        m.d.comb += [
-            Assert(~(self.strips.valid & self.strips.ready) | (self.strips.p.count != 0)),
-            Assert(~self.start | ~self.busy),
+        m.d.sync += [
+            Assert(~(self.strips.valid & self.strips.ready) | (self.strips.p.count != 0), "an empty strip"),
+            Assert(~self.start | ~self.busy, "started while pixels wait"),
             Assert(~active | (last_pixel == (strip.count == 1))),
         ]
         return m

@@ -82,7 +82,6 @@ class MacBank(wiring.Component):
             write.en.eq(self.write_en),
             read.addr.eq(self.i.row),
             read.en.eq(self.i.enable.any()),
-            Assert(~(write.en.any() & read.en), "weights are written while they are read"),
         ]
         first_byte = self._number * config.lanes
         for lane in range(config.lanes):
@@ -110,18 +109,19 @@ class MacBank(wiring.Component):
             m.d.sync += stage.eq(complete[n - 1] if n else self.i.complete)
             with m.If(self.start):
                 m.d.sync += stage.eq(0)
-        ahead = [Signal(PIXEL_BITS, name=f"ahead_{t}") for t in range(config.taps)]
-        open_ = [Signal(PIXEL_BITS, name=f"open_{t}") for t in range(config.taps)]
         m.d.comb += self.complete.eq(complete[-1])
+
         for t in range(config.taps):
-            pixel = self.i.pixels[t]
-            m.d.comb += [
-                ahead[t].eq(pixel - self.pixel),
-                open_[t].eq(pixel - complete[0]),
-                Assert(~self.i.enable[t] | (ahead[t] < SLOTS), "a slot is used anew before it is drained"),
-                Assert(~self.i.enable[t] | (open_[t] < SLOTS), "a tap for a pixel said to be complete"),
+            free, pixel = ~self.i.enable[t], self.i.pixels[t]
+            ahead, beyond = ((pixel - start)[:PIXEL_BITS] for start in (self.pixel, complete[0]))
+            m.d.sync += [
+                Assert(free | (ahead < SLOTS), "a slot is used anew before it is drained"),
+                Assert(free | (beyond < SLOTS), "a tap for a pixel that is complete"),
             ]
-        m.d.comb += Assert(~self.release | (self.complete != self.pixel), "released before it is complete")
+        m.d.sync += [
+            Assert(~self.release | (self.complete != self.pixel), "drained before it is complete"),
+            Assert(~(write.en.any() & read.en), "weights are written while they are read"),
+        ]
         return m
 
     def _accumulate(self, m: Module, t: int, products: list[Signal]) -> None:

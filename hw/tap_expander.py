@@ -131,9 +131,7 @@ class TapExpander(wiring.Component):
             m.d.sync += valid.eq(loading)
 
         # A mark holds once the event before it is through.
-        complete, reached, going_on = (
-            Signal(PIXEL_BITS, name=n) for n in ("complete", "reached", "going_on")
-        )
+        complete, reached = Signal(PIXEL_BITS), Signal(PIXEL_BITS)
         m.d.comb += reached.eq(Mux(marked, i.complete, complete))
         m.d.sync += complete.eq(reached)
         with m.If(ending):
@@ -150,10 +148,9 @@ class TapExpander(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += [valid.eq(0), complete.eq(0), self.o.complete.eq(0), self.o.enable.eq(0)]
-        m.d.comb += [
-            going_on.eq(i.complete - complete),
+        m.d.sync += [
             Assert(~loading | (i.tap < layer.kernel_columns), "a tap beside the kernel"),
-            Assert(~marked | (~going_on[PIXEL_BITS - 1]), "a mark goes back, or too far"),
+            Assert(~marked | ((i.complete - complete)[:PIXEL_BITS] <= MARK_STEP), "a mark back, or too far"),
         ]
         return m
 
