@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import MASK_COLUMNS, SLOTS
 
-SLACK = 6
+SLACK = 7
 """Slots that a block should leave to pixels that are complete and wait for the drain."""
 
-LEAST_SLACK = 2
+LEAST_SLACK = 3
 """Slots that blocks of one column must leave to them, before a row is cut into strips."""
 
 STRIP = 8
