@@ -44,19 +44,27 @@ def words(rng: random.Random, drain: int, first_block: int, count: int) -> list[
             "row": PARAMS + rng.randrange(BLOCKS - first_block),
             "offset": rng.randrange(2**16),
             "valid": rng.randrange(2**drain),
-            "last": rng.randrange(2),
         }
         for _ in range(count)
     ]
 
 
 def without_row(word: dict[str, Any], codes: list[int]) -> dict[str, Any]:
-    return {"offset": word["offset"], "codes": codes, "valid": word["valid"], "last": word["last"]}
+    return {"offset": word["offset"], "codes": codes, "valid": word["valid"]}
 
 
-@pytest.mark.parametrize("drain", [1, 2, 4])
-@pytest.mark.parametrize("shared", [0, 1])
-@pytest.mark.parametrize(("first_block", "stall"), [(0, 0.0), (5, 0.3), (3, 0.8)])
+@pytest.mark.parametrize(
+    ("drain", "shared", "first_block", "stall"),
+    [
+        (1, 0, 0, 0.0),
+        (2, 0, 5, 0.3),
+        (2, 1, 5, 0.3),
+        (4, 0, 3, 0.8),
+        (4, 1, 0, 0.0),
+        (16, 0, 5, 0.3),
+        (32, 1, 3, 0.3),
+    ],
+)
 def test_codes_are_looked_up(drain: int, shared: int, first_block: int, stall: float) -> None:
     rng = random.Random(f"{drain} {shared} {first_block}")
     config = replace(CONFIG, drain=drain)

@@ -13,7 +13,7 @@ from stillframe.sim.cocotb_runner import run_bench
 BENCH = Path(__file__).parent / "benches" / "bench_requantiser.py"
 
 
-def test_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("array", ["1x16@25F", "4x16"])
+def test_bench(array: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares the reference with other tests
-    array = "1x16@25F"
     run_bench(Requantiser(ArrayConfig.parse(array)), BENCH, {"array": array})

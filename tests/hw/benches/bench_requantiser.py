@@ -55,7 +55,6 @@ class Bench:
                 "row": rng.randrange(ROWS),
                 "offset": rng.randrange(2**16),
                 "valid": rng.randrange(2**self.drain),
-                "last": rng.randrange(2),
             }
             for _ in range(count)
         ]
@@ -64,7 +63,7 @@ class Bench:
         """What is to come out for a word."""
         pairs = zip(word["z"], self.table[word["row"]], strict=True)
         codes = [requantise(z, channel, self.layer) for z, channel in pairs]
-        return {"codes": codes} | {name: word[name] for name in ("row", "offset", "valid", "last")}
+        return {"codes": codes} | {name: word[name] for name in ("row", "offset", "valid")}
 
     async def check(self, words: list[dict[str, Any]]) -> None:
         """Send words and compare what comes out."""
