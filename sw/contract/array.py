@@ -21,6 +21,9 @@ PIXEL_CHANNELS = 1024
 """Channels of a pixel of a tensor that the link or a layer on codes writes: the mask writer gathers the masks
 of a pixel's words side by side."""
 
+LUT_RAM_DEPTH = 128
+"""A requantisation memory that is no deeper is LUT RAM: it is so wide that it would waste block RAM."""
+
 TABLE_ROWS = 64
 """32-bit words that one channel's activation table takes (256 codes, four a word)."""
 
@@ -67,6 +70,34 @@ PARTS = {p.name: p for p in (Part("25F", 56, 28), Part("45F", 108, 72), Part("85
 
 VIRTUAL = "virtual"
 """A part that does not exist, with memories for networks larger than any part here. It can be simulated."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How a part's block RAM is shared out; the state, largest of all, takes what the others leave.
+
+    Attributes:
+        codes, weights, masks: Of the part's blocks.
+        events: Of its blocks but for 16.
+        params: Most output channels that the requantisation memory holds parameters for.
+    """
+
+    codes: float
+    events: float
+    weights: float
+    masks: float
+    params: int
+
+
+WIDE_DRAIN = 8
+"""Elements of an activation word from which on the array's memories are shared out as :data:`WIDE` says."""
+
+NARROW = Shares(codes=0.215, events=0.11, weights=1 / 12, masks=0.02875, params=2048)
+"""So that P-Net at 60 x 48 and the occupancy network at 96 x 72 are in delta mode on a 1x16@85F."""
+
+WIDE = Shares(codes=0.33, events=0.125, weights=0.24, masks=0.055, params=1024)
+"""So that ResNet8 and P-Net run on a 4x16@85F: images of few channels fill few elements of a wide word, and
+ResNet8 has 80 KB of weights. State is left for some of their layers."""
 
 
 _MODES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -160,8 +191,7 @@ class ArrayConfig:
             + self.banks * block_rams(self.events_words, 9 * self.group)
             + block_rams(self.state_words, ACC_BITS * d, d)
             + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
-            + 2 * block_rams(self.params_words, 32 * d, d)  # bias and multiplier
-            + block_rams(self.params_words, 8 * d, d)  # shifts
+            + self._params_block_rams
             + d * block_rams(self.tables_words, 32)
             + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group)
             + block_rams(self.rows, 1)
@@ -169,6 +199,14 @@ class ArrayConfig:
             + block_rams(COUNTER_WORDS * self.layers, 32)
             + 1  # packet buffer
         )
+
+    @property
+    def _params_block_rams(self) -> int:
+        """Those of biases, multipliers and shifts."""
+        if self.params_words <= LUT_RAM_DEPTH:
+            return 0
+        d = self.drain
+        return 2 * block_rams(self.params_words, 32 * d, d) + block_rams(self.params_words, 8 * d, d)
 
     def as_dict(self) -> dict[str, int | str]:
         """The fields as plain values, for program files and the info memory."""
@@ -242,25 +280,24 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
             f"got {total} lanes + {DRAIN_MULTIPLIERS} for each requantiser",
             "choose fewer lanes or a larger part",
         )
-    # Shares of the part's block RAM, found with P-Net, ResNet8 and the occupancy network in mind: see
-    # hw/README.md.
-    # The state, largest of all, takes what the others leave.
     blocks = part.block_rams
+    shares = WIDE if drain >= WIDE_DRAIN else NARROW
     elements = 2048  # codes or deltas of one block, 9 bits each
-    weight_blocks = math.ceil(8 * total / 36)
+    weight_blocks = banks * block_rams(512, 8 * lanes, max(1, lanes // 4))
+    large = blocks >= 100
     without_state = ArrayConfig(
         banks=banks,
         lanes=lanes,
         drain=drain,
         part=part.name,
-        layers=32 if blocks < 100 else 64,
-        codes_words=(blocks * 43 // 200) * elements // drain,
-        events_words=((blocks - 16) * 11 // 100) * elements // drain,
+        layers=64 if large else 32,
+        codes_words=int(blocks * shares.codes) * elements // drain,
+        events_words=int((blocks - 16) * shares.events) * elements // drain,
         state_words=0,
-        weights_words=max(1, blocks // 12 // weight_blocks) * 512,
-        params_words=512,
-        tables_words=512 if blocks < 100 else 1024,
-        masks_words=math.ceil(blocks * 23 / 800) * 512 * 4 // drain,
+        weights_words=max(1, int(blocks * shares.weights) // weight_blocks) * 512,
+        params_words=min(512, shares.params // drain),
+        tables_words=1024 if large and drain < WIDE_DRAIN else 512,
+        masks_words=math.ceil(blocks * shares.masks) * elements // drain,
         rows=1024,
     )
     state_blocks = blocks - without_state.block_rams
