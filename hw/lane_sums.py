@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -76,16 +76,17 @@ class LaneSums(wiring.Component):
         spread = [(bank, t * config.group + place) for t in range(config.taps)]
         operands = []
         for plain, depthwise in zip_longest(self._outputs(d), spread):
-            value: Value = Cat()
-            gate: Value = Cat()
+            values: list[Value] = [Const(0), Const(0)]  # of a plain layer, of a depthwise one
+            gates: list[Value] = [Const(0), Const(0)]
             if plain:
                 b, lane = plain
-                value = self.acc[b * config.lanes + lane]
-                gate = self.touches[b][0] & self._is_output(b, lane, d)
+                values[0] = values[1] = self.acc[b * config.lanes + lane]
+                gates[0] = self.touches[b][0] & self._is_output(b, lane, d)
             if depthwise:
                 b, lane = depthwise
-                value = Mux(layer.depthwise, self.acc[b * config.lanes + lane], value)
-                gate = Mux(layer.depthwise, self.touches[b][lane // config.group], gate)
+                values[1] = self.acc[b * config.lanes + lane]
+                gates[1] = self.touches[b][lane // config.group]
+            value, gate = (Mux(layer.depthwise, pair[1], pair[0]) for pair in (values, gates))
             operands.append(Mux(gate, value, 0))
         return operands
 
@@ -99,5 +100,5 @@ class LaneSums(wiring.Component):
         """Whether that lane's output is element ``d`` of the word."""
         config = self._config
         unit = (b >> self.layer.share_log2)[:3]
-        output = (unit << config.lanes.bit_length() - 1) + lane
-        return output == (self.word << config.drain.bit_length() - 1) + d
+        output = (unit << config.lanes.bit_length() - 1) | lane
+        return output == (self.word << config.drain.bit_length() - 1) | d
