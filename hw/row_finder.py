@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Signal, signed
+from amaranth.hdl import Assert, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -12,6 +12,8 @@ from stillframe.contract.array import ADDRESS_BITS, MAX_KERNEL_ROWS, ArrayConfig
 from .payloads import KERNEL_ROWS
 from .signatures import LayerSignature
 
+INDEX_BITS = (MAX_KERNEL_ROWS - 1).bit_length()
+
 
 class RowFinder(wiring.Component):
     """Keeps the row flags; gives the kernel rows of each output row that has one with a flag, downwards.
@@ -19,9 +21,9 @@ class RowFinder(wiring.Component):
     With ``key`` or ``evaluate_all`` every output row is given. Of two tensors (ADD, CONCAT) the kernel rows
     are a row of each.
 
-    Throughput: an output row takes ``kernel_rows + stride_rows + 5`` cycles, given or not, and longer if it
-    is not taken; ``stride_rows`` less if it shares its kernel rows with the one before. The first is there
-    ``pad_rows + kernel_rows + 5`` cycles after ``start``.
+    Throughput: an output row takes ``kernel_rows`` cycles, at least 2, given or not; a row that is given can
+    wait to be taken while the next one is looked at. The first is there ``max(pad_rows, stride_rows) +
+    kernel_rows + 3`` cycles after ``start``.
 
     Ports:
         start: Pulse; ``layer`` is constant from then until ``busy`` falls.
@@ -52,8 +54,7 @@ class RowFinder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer, row = self.layer, self.o.p
-        mask_pitch = layer.in_pitch >> self._config.mask_words_log2
+        layer = self.layer
 
         m.submodules.row_flags = flags = Memory(shape=1, depth=self._config.rows, init=[])
         flag_write = flags.write_port()
@@ -64,36 +65,59 @@ class RowFinder(wiring.Component):
             flag_write.en.eq(self.flag_en),
         ]
 
-        # Where the top row of the receptive fields lies; above the image while negative.
+        # The output row that is looked at, and the top row of its receptive fields, above the image while
+        # negative; ``stride_*`` lead from one receptive field to the next.
+        row = Signal(KERNEL_ROWS, reset_less=True)
         top = Signal(signed(14))
-        top_mask = Signal(ADDRESS_BITS)
         top_code = Signal(ADDRESS_BITS)
-        moves = Signal(7)
-        out_y = Signal(12)
+        stride_mask = Signal(ADDRESS_BITS)
+        stride_word = Signal(ADDRESS_BITS)
+        pads = Signal(7)
+        strides = Signal(6)
         repeat = Signal(5)
-        offset = Signal(ADDRESS_BITS)
-        second = Signal(ADDRESS_BITS)
 
-        # What the scan of the kernel rows' flags found.
-        probe = Signal(range(MAX_KERNEL_ROWS + 1))
+        # The kernel row whose flag is read; what the kernel rows before it were.
+        probe = Signal(INDEX_BITS)
         probe_row = Signal(signed(14))
         probe_flag = Signal(14)
         probe_code = Signal(ADDRESS_BITS)
-        probed = Signal(range(MAX_KERNEL_ROWS + 1))
-        probed_valid = Signal()
-        probed_inside = Signal()
-        live = Signal(MAX_KERNEL_ROWS)
-        window_code = Signal(ADDRESS_BITS)
-        window_rows = Signal(7)
-        border = Signal(16)
+        probing, inside, last = Signal(), Signal(), Signal()
+        free = Signal()
         m.d.comb += [
-            row.offset.eq(offset),
-            row.masks.eq(top_mask),
-            row.codes.eq(window_code),
-            row.inside.eq(window_rows),
-            row.border.eq(border),
-            row.second.eq(second),
-            row.live.eq(live),
+            inside.eq((probe_row >= 0) & (probe_row < layer.in_height)),
+            last.eq(probe == layer.kernel_rows - 1),
+            flag_read.addr.eq(probe_flag),
+            flag_read.en.eq(probing),
+            # What is read outside the image is not looked at.
+            Assert(~(flag_write.en & probing & inside & (flag_write.addr == flag_read.addr))),
+        ]
+
+        def look_at(first: Signal, code: Signal) -> list[object]:
+            """From the top kernel row on."""
+            return [
+                probe.eq(0),
+                probe_row.eq(first),
+                probe_flag.eq(layer.in_rows + first),
+                probe_code.eq(code),
+                row.inside.eq(0),
+                row.border.eq(0),
+            ]
+
+        found = Signal(KERNEL_ROWS)
+        m.d.comb += [
+            found.eq(row),
+            found.inside.eq(row.inside + inside),
+            found.border.eq(Mux(inside, row.border, row.border + layer.border_rows)),
+            found.codes.eq(Mux(inside & (row.inside == 0), probe_code, row.codes)),
+        ]
+        next_top, next_code, next_mask, next_event = Signal(signed(14)), Signal(20), Signal(20), Signal(20)
+        moves = Signal()
+        m.d.comb += [
+            moves.eq(repeat == layer.repeat_rows),
+            next_top.eq(top + Mux(moves, layer.stride_rows, 0)),
+            next_code.eq(top_code + Mux(moves, stride_word, 0)),
+            next_mask.eq(row.masks + Mux(moves, stride_mask, 0)),
+            next_event.eq(row.events + Mux(moves, stride_word, 0)),
             self.busy.eq(1),
         ]
         with m.FSM():
@@ -101,97 +125,100 @@ class RowFinder(wiring.Component):
                 m.d.comb += self.busy.eq(0)
                 m.d.sync += [
                     top.eq(0),
-                    top_mask.eq(layer.in_masks),
                     top_code.eq(layer.in_codes),
-                    moves.eq(layer.pad_rows),
-                    out_y.eq(0),
+                    row.masks.eq(layer.in_masks),
+                    row.events.eq(layer.in_events),
+                    row.second.eq(layer.second_codes),
+                    row.y.eq(0),
+                    row.offset.eq(0),
+                    row.mask.eq(0),
                     repeat.eq(0),
-                    offset.eq(0),
-                    second.eq(layer.second_codes),
+                    pads.eq(layer.pad_rows),
+                    strides.eq(layer.stride_rows),
+                    stride_mask.eq(0),
+                    stride_word.eq(0),
                 ]
                 with m.If(self.start):
-                    m.next = "PAD"
+                    m.next = "PREPARE"
 
-            with m.State("PAD"):  # start above the image
-                with m.If(moves == 0):
-                    m.next = "ROW"
-                with m.Else():
+            with m.State("PREPARE"):  # start above the image; a stride in words
+                with m.If(pads != 0):
                     m.d.sync += [
-                        moves.eq(moves - 1),
+                        pads.eq(pads - 1),
                         top.eq(top - 1),
-                        top_mask.eq(top_mask - mask_pitch),
                         top_code.eq(top_code - layer.in_pitch),
+                        row.masks.eq(row.masks - layer.in_mask_pitch),
+                        row.events.eq(row.events - layer.in_pitch),
                     ]
-
-            with m.State("ROW"):
-                m.d.sync += [
-                    probe.eq(0),
-                    probe_row.eq(top),
-                    probe_flag.eq(layer.in_rows + top),
-                    probe_code.eq(top_code),
-                    probed_valid.eq(0),
-                    live.eq(0),
-                    window_rows.eq(0),
-                    border.eq(0),
-                ]
-                m.next = "PROBE"
+                with m.If(strides != 0):
+                    m.d.sync += [
+                        strides.eq(strides - 1),
+                        stride_mask.eq(stride_mask + layer.in_mask_pitch),
+                        stride_word.eq(stride_word + layer.in_pitch),
+                    ]
+                with m.If((pads == 0) & (strides == 0)):
+                    m.d.sync += look_at(top, top_code)
+                    m.next = "PROBE"
 
             with m.State("PROBE"):  # one kernel row's flag a cycle; its answer comes a cycle later
-                inside = (probe_row >= 0) & (probe_row < layer.in_height)
-                probing = Signal()
-                m.d.comb += [
-                    probing.eq(probe != layer.kernel_rows),
-                    flag_read.addr.eq(probe_flag),
-                    flag_read.en.eq(probing),
-                ]
-                reading = probing & inside  # what is read elsewhere is not looked at
-                m.d.sync += Assert(~(flag_write.en & reading & (flag_write.addr == flag_read.addr)))
-                m.d.sync += [probed_valid.eq(probing), probed.eq(probe), probed_inside.eq(inside)]
+                m.d.comb += probing.eq(~last | free)
                 with m.If(probing):
                     m.d.sync += [
                         probe.eq(probe + 1),
                         probe_row.eq(probe_row + layer.row_step),
                         probe_flag.eq(probe_flag + layer.flag_step),
                         probe_code.eq(probe_code + layer.code_step),
+                        row.inside.eq(found.inside),
+                        row.border.eq(found.border),
+                        row.codes.eq(found.codes),
                     ]
-                    with m.If(inside):
-                        m.d.sync += window_rows.eq(window_rows + 1)
-                        with m.If(window_rows == 0):
-                            m.d.sync += window_code.eq(probe_code)
-                    with m.Else():
-                        m.d.sync += border.eq(border + layer.border_rows)
-                with m.If(probed_valid):
-                    m.d.sync += live.bit_select(probed[: (MAX_KERNEL_ROWS - 1).bit_length()], 1).eq(
-                        probed_inside & flag_read.data
-                    )
-                with m.If(~probing & ~probed_valid):
-                    m.next = "OFFER"
-
-            with m.State("OFFER"):
-                m.d.comb += self.o.valid.eq(layer.key | layer.evaluate_all | live.any())
-                with m.If(~self.o.valid | self.o.ready):
+                with m.If(probing & last):
                     m.d.sync += [
-                        out_y.eq(out_y + 1),
-                        repeat.eq(repeat + 1),
-                        offset.eq(offset + layer.out_pitch),
-                        second.eq(second + layer.second_pitch),
-                        moves.eq(0),
+                        *look_at(next_top, next_code),
+                        row.y.eq(row.y + 1),
+                        row.offset.eq(row.offset + layer.out_pitch),
+                        row.mask.eq(row.mask + layer.out_mask_pitch),
+                        row.masks.eq(next_mask),
+                        row.events.eq(next_event),
+                        row.second.eq(row.second + layer.second_pitch),
+                        top.eq(next_top),
+                        top_code.eq(next_code),
+                        repeat.eq(Mux(moves, 0, repeat + 1)),
                     ]
-                    with m.If(repeat == layer.repeat_rows):
-                        m.d.sync += [repeat.eq(0), moves.eq(layer.stride_rows)]
-                    with m.If(out_y == layer.out_height - 1):
-                        m.next = "IDLE"
-                    with m.Else():
-                        m.next = "STRIDE"
+                    with m.If(row.y == layer.out_height - 1):
+                        m.next = "FINISH"
 
-            with m.State("STRIDE"):
-                with m.If(moves == 0):
-                    m.next = "ROW"
-                with m.Else():
-                    m.d.sync += [
-                        moves.eq(moves - 1),
-                        top.eq(top + 1),
-                        top_mask.eq(top_mask + mask_pitch),
-                        top_code.eq(top_code + layer.in_pitch),
-                    ]
+            with m.State("FINISH"), m.If(free):
+                m.next = "IDLE"
+
+        # The answers, a cycle behind: whether the row is given is known with the last of them.
+        probed = Signal(INDEX_BITS)
+        probed_valid, probed_inside, probed_last = Signal(), Signal(), Signal()
+        answer, some = Signal(), Signal()
+        live, after = Signal(MAX_KERNEL_ROWS), Signal(MAX_KERNEL_ROWS)
+        m.d.comb += [
+            answer.eq(probed_inside & flag_read.data),
+            after.eq(live),
+            after.bit_select(probed, 1).eq(answer),
+            free.eq(~probed_last & (~self.o.valid | self.o.ready)),
+        ]
+        m.d.sync += [
+            probed.eq(probe),
+            probed_valid.eq(probing),
+            probed_inside.eq(inside),
+            probed_last.eq(probing & last),
+        ]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(probing & last):
+            m.d.sync += [self.o.p.eq(found)]
+        with m.If(probed_last):
+            m.d.sync += [
+                self.o.valid.eq(some | answer | layer.key | layer.evaluate_all),
+                self.o.p.live.eq(after),
+                live.eq(0),
+                some.eq(0),
+            ]
+        with m.Elif(probed_valid):
+            m.d.sync += [live.eq(after), some.eq(some | answer)]
         return m
