@@ -17,10 +17,15 @@ from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, M
 ARRAY = ArrayConfig.parse("1x4@85F")
 """4 lanes, 4 elements a word."""
 
+BANKS = ArrayConfig.parse("4x16@85F")
+"""4 banks of 16 lanes, 16 elements a word, a group of 4 for each bank."""
 
-def fields(shape: tuple[int, int, int], *layers: Layer, zero_point: int = 0) -> dict[str, int]:
+
+def fields(
+    shape: tuple[int, int, int], *layers: Layer, zero_point: int = 0, array: ArrayConfig = ARRAY
+) -> dict[str, int]:
     """The last layer's descriptor; fields left out are 0."""
-    program = compile_graph(chain(shape, *layers, zero_point=zero_point), ARRAY)
+    program = compile_graph(chain(shape, *layers, zero_point=zero_point), array)
     return dict.fromkeys(LAYER_FIELDS, 0) | program.layers[-1].fields
 
 
@@ -40,94 +45,154 @@ def test_fields_fit_the_words_of_a_layer() -> None:
     assert max(bit for _, bit in bits) < 32
 
 
-def test_kernel_row_in_one_piece() -> None:
-    """A pixel of 5 channels is 8 elements, a row of 6 pixels 48: 64 with alignment, which is 16 words."""
-    conv = fields((6, 6, 5), Layer(Conv, (3, 2), 6, strides=(2, 3), padding=((1, 0), (2, 1))))
+def test_window_of_a_convolution() -> None:
+    """A pixel of 5 channels is 2 words, a row of 9 pixels 18: and 2 x 2 mask words."""
+    conv = fields((6, 9, 5), Layer(Conv, (3, 2), 6, strides=(2, 3), padding=((1, 0), (2, 1))))
     expect(
         conv,
         op=Op.MAC,
+        in_height=6,
+        in_width=9,
+        in_words=2,
+        in_pitch=18,
+        in_mask_words=2,
+        in_mask_pitch=4,
         kernel_rows=3,
         row_step=1,
         flag_step=1,
-        mask_step=2,
-        code_step=16,
-        in_row=48,
-        segments=1,
-        segment=16,
-        segment_weights=0,
+        mask_step=4,
+        event_step=18,
+        code_step=18,
+        kernel_columns=2,
+        span=1,
+        dilation=1,
         stride_rows=2,
-        stride=24,
+        stride=3,
+        stride_log2=0,
         pad_rows=1,
-        pad=16,
+        pad=2,
+        out_width=4,
+        out_words=2,
+        out_pitch=8,
+        out_mask_words=1,
+        out_mask_pitch=2,
+    )
+
+
+def test_dilation() -> None:
+    conv = fields((6, 9, 5), Layer(Conv, (3, 2), 6, dilation=(2, 3)))
+    expect(conv, row_step=2, flag_step=2, mask_step=8, event_step=36, code_step=36, span=3, dilation=3)
+    column = fields((6, 9, 5), Layer(Conv, (3, 1), 6, strides=(1, 2), dilation=(2, 3)))
+    expect(column, row_step=2, span=0, dilation=1, stride=2)
+
+
+@pytest.mark.parametrize(("stride", "log2"), [(1, 0), (2, 1), (3, 0), (4, 2), (5, 0), (8, 3), (16, 0)])
+def test_strides(stride: int, log2: int) -> None:
+    """Of those that are no power of two, or too large a one, no logarithm is told."""
+    conv = fields((1, 40, 1), Layer(Conv, (1, 1), 1, strides=(1, stride)))
+    expect(conv, stride=stride, stride_log2=log2)
+
+
+def test_passes_of_a_convolution() -> None:
+    """6 outputs of 4 lanes: a full pass and one of 2. Rows: kernel row, word, column, element."""
+    conv = fields((6, 9, 5), Layer(Conv, (3, 2), 6))
+    expect(
+        conv,
+        depthwise=0,
+        share_log2=0,
         groups=2,
-        group_words=1,
+        pass_words=1,
         last_words=1,
-        last_lanes=2,
-        kernel=48,
+        pass_macs=4,
+        last_macs=2,
+        tap_rows=4,
+        word_row=8,
         kernel_row=16,
+        kernel=48,
         border_rows=0,
         border_columns=0,
     )
 
 
-def test_dilation_walks_columns_apart() -> None:
-    conv = fields((6, 6, 5), Layer(Conv, (3, 2), 6, dilation=(2, 3)))
+@pytest.mark.parametrize(
+    ("channels", "share_log2", "groups", "pass_words", "last_words", "last_macs"),
+    [
+        (5, 2, 1, 1, 1, 5),
+        (16, 2, 1, 1, 1, 16),
+        (17, 1, 1, 2, 2, 17),
+        (32, 1, 1, 2, 2, 32),
+        (33, 0, 1, 4, 3, 33),
+        (64, 0, 1, 4, 4, 64),
+        (65, 0, 2, 4, 1, 1),
+        (150, 0, 3, 4, 2, 22),
+    ],
+)
+def test_banks_share_few_outputs(
+    channels: int, share_log2: int, groups: int, pass_words: int, last_words: int, last_macs: int
+) -> None:
+    """Of 20 input channels, 2 words; a bank has a fourth, a half or all of their 32 elements."""
+    conv = fields((6, 9, 20), Layer(Conv, (3, 2), channels), array=BANKS)
+    elements = 16 >> share_log2
     expect(
         conv,
-        kernel_rows=3,
-        row_step=2,
-        flag_step=2,
-        mask_step=4,
-        code_step=32,
-        segments=2,
-        segment=8,
-        segment_step=24,
-        segment_weights=8,
-        kernel=48,
-        kernel_row=16,
+        share_log2=share_log2,
+        groups=groups,
+        pass_words=pass_words,
+        last_words=last_words,
+        pass_macs=min(64, 16 * (4 >> share_log2)),
+        last_macs=last_macs,
+        tap_rows=elements,
+        word_row=2 * elements,
+        kernel_row=2 * 2 * elements,
+        kernel=3 * 2 * 2 * elements,
     )
-    rows_only = fields((6, 6, 5), Layer(Conv, (3, 2), 6, dilation=(2, 1)))
-    expect(rows_only, segments=1, segment=16, row_step=2)
 
 
-@pytest.mark.parametrize(
-    ("multiplier", "first_pass", "group_channels", "group_rest"),
-    [(1, 4, 4, 0), (2, 2, 2, 0), (3, 2, 1, 1), (4, 1, 1, 0), (5, 1, 0, 4), (8, 1, 0, 4)],
-)
-def test_passes_of_a_depthwise_layer(
-    multiplier: int, first_pass: int, group_channels: int, group_rest: int
-) -> None:
-    """Channels that the first 4 outputs come from; channels and outputs of one from a pass to the next."""
-    depthwise = fields((6, 6, 5), Layer(DepthwiseConv, (3, 2), multiplier))
+@pytest.mark.parametrize(("array", "groups", "share_log2"), [(ARRAY, 5, 0), (BANKS, 2, 2)])
+def test_passes_of_a_depthwise_layer(array: ArrayConfig, groups: int, share_log2: int) -> None:
+    """One for each word of 20 channels, a row of weights for each kernel column."""
     expect(
-        depthwise,
+        fields((6, 9, 20), Layer(DepthwiseConv, (3, 2), 1), array=array),
         depthwise=1,
-        multiplier=multiplier,
-        in_channels=5,
-        segments=2,
-        segment=first_pass,
-        segment_step=8,
-        segment_weights=1,
-        kernel=6,
+        share_log2=share_log2,
+        groups=groups,
+        pass_words=1,
+        last_words=1,
+        tap_rows=1,
+        word_row=0,
         kernel_row=2,
-        group_channels=group_channels,
-        group_rest=group_rest,
-        groups=-(-5 * multiplier // 4),
+        kernel=6,
+    )
+
+
+def test_depth_multipliers_are_convolutions() -> None:
+    """An event is of use to its channel's outputs only; they are counted in the last pass."""
+    expect(
+        fields((6, 9, 5), Layer(DepthwiseConv, (3, 2), 3)),
+        depthwise=0,
+        groups=4,
+        pass_macs=0,
+        last_macs=3,
+        tap_rows=4,
+        word_row=8,
+        kernel_row=16,
+        kernel=48,
+        macs_dense=4 * 3 * 8 * 2 * 5 * 3,
     )
 
 
 def test_all_passes_of_an_average_share_a_row_of_weights() -> None:
     """Missing rows and columns lead on through PARAMS, where there are any."""
     average = fields((6, 6, 5), Layer(AveragePool, (3, 3), padding=AROUND), zero_point=3)
-    none = {"kernel": 0, "kernel_row": 0, "segment_weights": 0}
-    expect(average, **none, round_once=1, border_rows=4, border_columns=2)
+    none = {"kernel": 0, "kernel_row": 0, "word_row": 0, "tap_rows": 0}
+    expect(average, **none, depthwise=1, groups=2, round_once=1, border_rows=4, border_columns=2)
     assert (average["requant_zero_point"], average["out_zero_point"]) == (0, 3)
     sides = fields((6, 6, 5), Layer(AveragePool, (3, 3), padding=((0, 0), (1, 1))))
     expect(sides, border_rows=0, border_columns=2)
     ends = fields((6, 6, 5), Layer(AveragePool, (3, 3), padding=((1, 1), (0, 0))))
     expect(ends, border_rows=2, border_columns=0)
     mean = fields((6, 4, 5), Layer(Mean), zero_point=3)
-    expect(mean, **none, round_once=0, kernel_rows=6, segments=4)
+    expect(mean, **none, depthwise=1, round_once=0, kernel_rows=6, kernel_columns=4, strip=1)
     assert mean["requant_zero_point"] == 3
 
 
@@ -144,9 +209,9 @@ def test_second_input_is_a_second_kernel_row() -> None:
         row_step=0,
         flag_step=6,
         mask_step=12,
-        code_step=96,
+        event_step=0,
+        code_step=72,
         in_codes=0,
-        segments=1,
     )
     back = fields((6, 6, 5), branch, Layer(Add, inputs=(1, 0)))
     expect(
@@ -155,8 +220,8 @@ def test_second_input_is_a_second_kernel_row() -> None:
         second_layer=0,
         flag_step=(1 << 14) - 6,
         mask_step=(1 << 20) - 12,
-        code_step=(1 << 20) - 96,
-        in_codes=96,
+        code_step=(1 << 20) - 72,
+        in_codes=72,
     )
     itself = fields((6, 6, 5), Layer(Add, inputs=(0, 0)))
     expect(
@@ -198,8 +263,8 @@ def test_channels_of_a_concatenation() -> None:
         op=Op.CONCAT,
         in_words=2,
         in_valid=1,
-        second_codes=96,
-        second_pitch=16,
+        second_codes=72,
+        second_pitch=12,
         second_words=2,
         second_valid=4,
         out_words=4,
@@ -210,9 +275,9 @@ def test_channels_of_a_concatenation() -> None:
 def test_windows_of_codes() -> None:
     """RESIZE repeats a window of one pixel, once less than its factor."""
     resize = fields((6, 6, 5), Layer(Resize, factors=(2, 3)))
-    expect(resize, op=Op.POOL, segment=8, repeat_rows=1, repeat=2)
+    expect(resize, op=Op.POOL, kernel_columns=1, span=0, repeat_rows=1, repeat=2)
     maximum = fields((6, 6, 5), Layer(MaxPool, (2, 3)))
-    expect(maximum, segment=24, segments=1, repeat_rows=0, repeat=0)
+    expect(maximum, kernel_columns=3, span=2, repeat_rows=0, repeat=0)
 
 
 def test_pixels_as_wide_as_they_come() -> None:

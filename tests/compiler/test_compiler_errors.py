@@ -10,7 +10,7 @@ from small_graphs import Layer, also_output, chain
 from stillframe.compiler import compile_graph
 from stillframe.contract import ArrayConfig, Mode, StillframeError
 from stillframe.frontend import Conv, Graph, MaxPool, PRelu, Relu
-from stillframe.frontend.graph import Add, AveragePool, DepthwiseConv, Host, Mean
+from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Host, Mean
 
 SMALL = ArrayConfig.parse("1x4@25F")
 VIRTUAL = ArrayConfig.parse("1x4@virtual")
@@ -57,10 +57,57 @@ def test_kernel_too_tall() -> None:
     compile_graph(chain((64, 1, 1), Layer(Conv, (64, 1), 1)), SMALL)
 
 
+@pytest.mark.parametrize("kind", [Conv, AveragePool, MaxPool])
+def test_kernel_too_wide(kind: type) -> None:
+    assert message(chain((1, 65, 1), Layer(kind, (1, 65), 1))) == (
+        f"layer '{kind.__name__.lower()}1': expected a kernel of at most 64 columns, got 65\n"
+        "  -> pool or stride before this layer, or take fewer pixels"
+    )
+    compile_graph(chain((1, 64, 1), Layer(kind, (1, 64), 1)), SMALL)
+
+
+def test_stride_and_dilation_of_columns() -> None:
+    assert message(chain((9, 9, 1), Layer(Conv, (1, 2), 1, strides=(1, 2), dilation=(1, 3)))) == (
+        "layer 'conv1': expected a stride or a dilation of columns, "
+        "got a stride of 2 and a dilation of 3\n"
+        "  -> take one of them only"
+    )
+    compile_graph(chain((9, 9, 1), Layer(Conv, (2, 2), 1, strides=(2, 1), dilation=(3, 3))), SMALL)
+    compile_graph(chain((9, 9, 1), Layer(Conv, (2, 1), 1, strides=(2, 2), dilation=(3, 3))), SMALL)
+
+
+def test_pixels_of_the_input_too_large() -> None:
+    assert message(chain((1, 1, 1025), Layer(Conv, (1, 1), 1)), VIRTUAL) == (
+        "input 'input': expected at most 1024 channels, got 1025\n"
+        "  -> give the model an input of more pixels with fewer channels"
+    )
+    compile_graph(chain((1, 1, 1024), Layer(Conv, (1, 1), 1)), VIRTUAL)
+
+
+@pytest.mark.parametrize(
+    ("layer", "operator"),
+    [
+        (Layer(MaxPool, (1, 1)), "MAX_POOL_2D"),
+        (Layer(Add, inputs=(1, 1)), "ADD"),
+        (Layer(Concat, inputs=(0, 1)), "CONCATENATION"),
+    ],
+)
+def test_pixels_of_a_layer_on_codes_too_large(layer: Layer, operator: str) -> None:
+    """Convolutions write wider pixels, pass by pass."""
+    name = f"{layer.kind.__name__.lower()}2"
+    wide = Layer(Conv, (1, 1), 1025)
+    compile_graph(chain((1, 1, 1), wide), VIRTUAL)
+    channels = 1026 if layer.kind is Concat else 1025
+    assert message(chain((1, 1, 1), wide, layer), VIRTUAL) == (
+        f"layer '{name}': expected at most 1024 channels of what {operator} gives, got {channels}\n"
+        "  -> give the layer fewer channels"
+    )
+
+
 def test_accumulator_too_narrow() -> None:
     # 128 x 128 x 4096 inputs at code -128 give 2**26, the first sum that 27 bits do not hold.
-    compile_graph(chain((1, 1, 4095), Layer(Conv, (1, 1), 1, weight=-128)), VIRTUAL)
-    assert message(chain((1, 1, 4096), Layer(Conv, (1, 1), 2, weight=-128)), VIRTUAL) == (
+    compile_graph(chain((5, 7, 117), Layer(Conv, (5, 7), 1, weight=-128)), VIRTUAL)
+    assert message(chain((4, 4, 256), Layer(Conv, (4, 4), 2, weight=-128)), VIRTUAL) == (
         "layer 'conv1': expected sums of at most 27 bits, got 28 bits in output channel 0 "
         "(-66584576 to 67108864)\n"
         "  -> give the layer a smaller kernel or fewer input channels, or pool before a dense layer"
@@ -68,20 +115,20 @@ def test_accumulator_too_narrow() -> None:
 
 
 def test_accumulator_of_a_depthwise_layer_is_of_one_channel() -> None:
-    """64 x 65 taps overflow however few the channels; more channels than that do not."""
-    layer = Layer(DepthwiseConv, (64, 65), 2, weight=-128)
-    compile_graph(chain((1, 1, 4092), Layer(DepthwiseConv, (1, 1), 1, weight=-128)), VIRTUAL)
-    assert message(chain((64, 65, 1), layer), VIRTUAL) == (
+    """64 x 64 taps overflow however few the channels; more channels than that do not."""
+    layer = Layer(DepthwiseConv, (64, 64), 2, weight=-128)
+    compile_graph(chain((3, 3, 1024), Layer(DepthwiseConv, (3, 3), 1, weight=-128)), VIRTUAL)
+    assert message(chain((64, 64, 1), layer), VIRTUAL) == (
         "layer 'depthwiseconv1': expected sums of at most 27 bits, got 28 bits in output channel 0 "
-        "(-67624960 to 68157440)\n"
+        "(-66584576 to 67108864)\n"
         "  -> give the layer a smaller kernel or fewer input channels, or pool before a dense layer"
     )
 
 
 def test_averages_of_many_pixels_fit() -> None:
-    """Weights of 1: a mean over 64 rows of 1000 columns needs 25 bits."""
-    compile_graph(chain((64, 1000, 1), Layer(Mean, shift=-16)), VIRTUAL)
-    compile_graph(chain((64, 1000, 1), Layer(AveragePool, (64, 1000))), VIRTUAL)
+    """Weights of 1: a mean over 64 rows of 64 columns needs 20 bits."""
+    compile_graph(chain((64, 64, 1), Layer(Mean, shift=-12)), VIRTUAL)
+    compile_graph(chain((64, 64, 1), Layer(AveragePool, (64, 64))), VIRTUAL)
 
 
 @pytest.mark.parametrize("operand", ["first", "second"])
@@ -153,14 +200,14 @@ def test_state_too_small_for_an_output_that_a_layer_reads() -> None:
 
 
 def test_frames_too_large_for_any_part() -> None:
-    graph = chain((200, 400, 2), Layer(Conv, (1, 1), 1, strides=(20, 20)))
+    graph = chain((400, 800, 2), Layer(Conv, (1, 1), 1, strides=(20, 20)))
     assert message(graph, ArrayConfig.parse("1x16@85F")) == (
         "model chain on array 1x16@85F: expected at most 22528 words (720896 bits) of CODES, "
-        "got 80240 words (2567680 bits), 80000 of them for the input; "
-        "at most 10752 words (387072 bits) of EVENTS, got 80000 words (2880000 bits), "
-        "80000 of them for the input; "
-        "at most 3072 words (98304 bits) of MASKS, got 10030 words (320960 bits), "
-        "10000 of them for the input\n"
+        "got 320800 words (10265600 bits), 320000 of them for the input; "
+        "at most 10752 words (387072 bits) of EVENTS, got 320000 words (11520000 bits), "
+        "320000 of them for the input; "
+        "at most 3072 words (98304 bits) of MASKS, got 40100 words (1283200 bits), "
+        "40000 of them for the input\n"
         "  -> give the model an input of fewer pixels"
     )
 

@@ -100,13 +100,13 @@ def test_layer_of_two_inputs_rests_if_neither_changed(kind: type, first: bool) -
 
 def test_sums_of_27_bits() -> None:
     """2072 products of 127 and -255 to 255: from one end to the other in one frame and back."""
-    graph = chain((1, 1, 2072), Layer(Conv, (1, 1), 3, weight=127, shift=-19), zero_point=127)
+    graph = chain((2, 4, 259), Layer(Conv, (2, 4), 3, weight=127, shift=-19), zero_point=127)
     program = compile_graph(graph, ARRAY)
     interpreter = Interpreter(program)
     reference = GraphReference(graph, {0: 0, 1: 0})
     state = program.layers[1].fields["state"]
     for frame, code in enumerate([127, -128, 126, -128, 0]):
-        codes = np.full((1, 1, 2072), code, np.int8)
+        codes = np.full((2, 4, 259), code, np.int8)
         interpreter.run(codes, key=frame == 0)
         np.testing.assert_array_equal(interpreter.output(1), reference.run(codes, key=frame == 0)[1])
         assert interpreter.image.state[state, 0] == 2072 * 127 * (code - 127)

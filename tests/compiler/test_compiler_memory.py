@@ -31,11 +31,16 @@ from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, M
 ARRAY = ArrayConfig.parse("1x4@85F")
 
 
-def test_rows_start_on_32_elements() -> None:
-    layout = TensorLayout(height=5, width=7, channels=6, drain=4)
-    assert (layout.words, layout.padded_channels) == (2, 8)
-    assert layout.pitch == 16  # 7 pixels x 8 elements = 56, up to 64
-    assert (layout.size, layout.mask_words) == (80, 10)
+BANKS = ArrayConfig.parse("2x8@85F")
+"""2 banks of 8 lanes, 8 elements a word: a group of 4, two kernel columns at once, for each bank."""
+
+
+def test_layout_of_a_tensor() -> None:
+    """In a row the first words of all pixels, then the second ones; a mask word for 8 pixels."""
+    layout = TensorLayout(height=5, width=9, channels=6, drain=4)
+    assert (layout.words, layout.padded_channels, layout.last_channels) == (2, 8, 2)
+    assert (layout.pitch, layout.size) == (18, 90)
+    assert (layout.mask_words, layout.mask_pitch, layout.mask_size) == (2, 4, 20)
 
 
 def network(graph: Graph) -> Network:
@@ -61,7 +66,8 @@ def test_events_of_a_branch_stay_until_its_last_reader() -> None:
 
 SHARES = {
     "convolution of two passes": (Layer(Conv, (2, 1), 6, padding=AROUND), True, 2 * 2 * 8, 2, 0),
-    "depthwise": (Layer(DepthwiseConv, (3, 2), 2), True, 3 * 3 * 2, 3, 0),
+    "depthwise": (Layer(DepthwiseConv, (3, 2), 1), True, 2 * 3 * 2, 2, 0),
+    "depthwise as a convolution": (Layer(DepthwiseConv, (3, 2), 2), True, 3 * 3 * 2 * 8, 3, 0),
     "average": (Layer(AveragePool, (2, 2)), True, 1, 2, 0),
     "average with borders": (Layer(AveragePool, (3, 3), padding=AROUND), True, 1, 2 * 2 * 2, 0),
     "mean": (Layer(Mean), True, 1, 2, 0),
@@ -86,7 +92,7 @@ def test_shares_of_a_layer(kind: str) -> None:
     assert {name: words[1] for name, words in shares.items()} == {
         "CODES": size,
         "EVENTS": 0,
-        "MASKS": size // 8,
+        "MASKS": laid_out.layouts[1].mask_size,
         "ROWS": laid_out.layouts[1].height,
         "STATE": size if keeps_state else 0,
         "WEIGHTS": weights,
@@ -98,7 +104,7 @@ def test_shares_of_a_layer(kind: str) -> None:
 
 
 def test_weights_of_two_passes() -> None:
-    """Rows: pass, kernel row, padded element of the kernel row; lanes behind the last channel are 0."""
+    """Rows: pass, kernel row, word, kernel column, element; lanes behind the last channel are 0."""
     packed = packed_weights(chain((3, 3, 3), Layer(Conv, (2, 1), 6)))
     assert packed.shape == (2 * 2 * 4, 4)
     assert packed[0].tolist() == [0, 1, 2, 3]  # tap 0, channel 0
@@ -108,27 +114,65 @@ def test_weights_of_two_passes() -> None:
     assert packed[8].tolist() == [4, 5, 0, 0]  # second pass
 
 
+def test_words_stand_before_kernel_columns() -> None:
+    """5 channels in two words under a kernel of 1 x 2: channel 4 has the first row of the second word."""
+    packed = packed_weights(chain((3, 3, 5), Layer(Conv, (1, 2), 4)))
+    assert packed.shape == (2 * 2 * 4, 4)
+    assert packed[:, 0].tolist() == [0, 4, 8, 12, 20, 24, 28, 32, 16, 0, 0, 0, 36, 0, 0, 0]
+
+
+def test_banks_that_share_their_outputs() -> None:
+    """Of two banks each has every other channel, for all of up to 8 outputs: 4 rows for 8 channels."""
+    packed = packed_weights(chain((1, 1, 7), Layer(Conv, (1, 1), 5)), BANKS)
+    lanes = packed.reshape(4, 2, 8)
+    assert lanes[:, 0, 0].tolist() == [0, 10, 20, 30]  # output 0 of channels 0, 2, 4, 6
+    assert lanes[:, 1, 0].tolist() == [5, 15, 25, 0]  # of channels 1, 3, 5
+    assert lanes[1, 1].tolist() == [15, 16, 17, 18, 19, 0, 0, 0]
+
+
+def test_banks_with_outputs_of_their_own() -> None:
+    """Of 9 to 16 outputs each of two banks has 8, of all channels: group 0's elements, then group 1's."""
+    packed = packed_weights(chain((1, 1, 7), Layer(Conv, (1, 1), 10)), BANKS)
+    assert packed.shape == (8, 16)
+    assert packed[:, 0].tolist() == [0, 20, 40, 60, 10, 30, 50, 0]
+    assert packed[1].tolist() == [*range(20, 30)] + [0] * 6
+
+
 def test_weights_of_a_depthwise_layer() -> None:
-    """Rows: pass, kernel row, column; lane l of pass g is output channel 4 g + l, of input channel // 2."""
-    packed = packed_weights(chain((3, 3, 3), Layer(DepthwiseConv, (2, 2), 2)))
-    assert packed.tolist() == [
-        *([n, n + 1, n + 2, n + 3] for n in (0, 6, 12, 18)),
-        *([n + 4, n + 5, 0, 0] for n in (0, 6, 12, 18)),
-    ]
+    """Rows: word, kernel row, kernel column. A lane for each element and each of 2 columns, stride apart."""
+    packed = packed_weights(chain((3, 4, 9), Layer(DepthwiseConv, (2, 3), 1, strides=(1, 2))), BANKS)
+    assert packed.shape == (2 * 2 * 3, 16)
+    bank = packed.reshape(2, 2, 3, 2, 2, 4)  # word, row, column; bank, column, element of the group
+    assert bank[0, 0, 0, 0].tolist() == [
+        [0, 2, 4, 6],
+        [18, 20, 22, 24],
+    ]  # columns 0 and 2, channels 0, 2, ...
+    assert bank[0, 1, 0, 1].tolist() == [[28, 30, 32, 34], [46, 48, 50, 52]]  # channels 1, 3, ...
+    assert bank[0, 0, 1, 0].tolist() == [[9, 11, 13, 15], [0, 0, 0, 0]]  # there is no column 3
+    assert bank[1, 0, 2, 0].tolist() == [[26, 0, 0, 0], [0, 0, 0, 0]]  # channel 8
 
 
-def packed_weights(graph: Graph) -> np.ndarray:
+def test_depth_multiplier_is_a_convolution_with_zeros() -> None:
+    """Outputs 2 c and 2 c + 1 read channel c."""
+    packed = packed_weights(chain((3, 3, 3), Layer(DepthwiseConv, (1, 2), 2)))
+    by_output = packed.reshape(2, 2, 4, 4)  # pass, kernel column, channel, lane
+    assert by_output[0, 0].tolist() == [[0, 1, 0, 0], [0, 0, 2, 3], [0] * 4, [0] * 4]
+    assert by_output[0, 1].tolist() == [[6, 7, 0, 0], [0, 0, 8, 9], [0] * 4, [0] * 4]
+    assert by_output[1, 1].tolist() == [[0] * 4, [0] * 4, [10, 11, 0, 0], [0] * 4]
+
+
+def packed_weights(graph: Graph, array: ArrayConfig = ARRAY) -> np.ndarray:
     """WEIGHTS rows by lane, of the first node with weights 0, 1, 2, ... in their order."""
     node = graph.nodes[0]
     assert isinstance(node, Conv | DepthwiseConv)
     weights = np.arange(node.weights.size, dtype=np.int8).reshape(node.weights.shape)
     product = convolution(graph, replace(node, weights=weights))
-    return pack_weights(product, ARRAY).astype("<u4").view(np.int8)
+    return pack_weights(product, node.strides[1], array).astype("<u4").view(np.int8)
 
 
 def test_weights_that_are_all_one_are_a_row() -> None:
     product = average(chain((9, 9, 7), Layer(AveragePool, (3, 3))))
-    assert pack_weights(product, ARRAY).tolist() == [[0x01010101]]
+    assert pack_weights(product, 1, ARRAY).tolist() == [[0x01010101]]
 
 
 def average(graph: Graph) -> Product:
