@@ -129,8 +129,7 @@ class Network:
 
     def blocks(self, layer: int) -> Blocks:
         """How the output rows of a MAC layer are cut up."""
-        step = self.step(layer)
-        return blocks(self.span(layer), step.padding[1][0], step.strides[1], self.layouts[layer].width)
+        return blocks(self.span(layer), self.step(layer).strides[1], self.layouts[layer].width)
 
     def weights(self, layer: int) -> int:
         """Weights that a layer has in the model."""

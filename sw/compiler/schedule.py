@@ -66,23 +66,18 @@ def live_pixels(span: int, stride: int, columns: int) -> int:
     return (span + columns - 1) // stride + 1
 
 
-def blocks(span: int, pad: int, stride: int, width: int) -> Blocks:
-    """The blocks and strips of an output row of ``width`` pixels.
-
-    Args:
-        span, stride: As for :func:`live_pixels`.
-        pad: Columns left of the image. Where that is more than ``span``, the first block still has to wait
-            for pixels that see nothing of the image.
+def blocks(span: int, stride: int, width: int) -> Blocks:
+    """The blocks and strips of an output row of ``width`` pixels; ``span``, ``stride``: as they are there.
 
     A mask word is read once a block and a mark goes through every unit behind it, so the largest blocks are
     taken that leave :data:`SLACK` slots. The pixels of a strip alone are within the slots whatever the block.
     """
     if width <= STRIP:
         return Blocks(_largest(stride), width)
-    columns, reach = _largest(stride), max(span, pad)
-    while columns > 1 and live_pixels(reach, stride, columns) + SLACK > SLOTS:
+    columns = _largest(stride)
+    while columns > 1 and live_pixels(span, stride, columns) + SLACK > SLOTS:
         columns //= 2
-    if live_pixels(reach, stride, columns) + LEAST_SLACK <= SLOTS:
+    if live_pixels(span, stride, columns) + LEAST_SLACK <= SLOTS:
         return Blocks(columns, width)
     return Blocks(_largest(stride), STRIP)
 

@@ -83,13 +83,20 @@ class Strip:
             for x, tap, pixel in alone:
                 yield Request(number, x // MASK_COLUMNS, (x % MASK_COLUMNS,), tap, pixel - self._shifted(x))
 
+    @property
+    def complete_before(self) -> int:
+        """The strip's first pixel that sees a column of the image or one beyond it."""
+        return self._complete(self._low - 1)
+
     @cached_property
     def complete(self) -> list[int]:
         """After each block, the strip's first pixel whose sum is not complete."""
-        layer = self.layer
-        ends = [columns[-1] + layer.pad - layer.span for columns in self._blocks]
-        found = [min(max(end // layer.stride + 1 - self.first, 0), self.count) for end in ends]
-        return [*found[:-1], self.count]
+        return [*(self._complete(columns[-1]) for columns in self._blocks[:-1]), self.count]
+
+    def _complete(self, x: int) -> int:
+        """The strip's first pixel that sees a column to the right of column ``x``."""
+        end = (x + self.layer.pad - self.layer.span) // self.layer.stride + 1 - self.first
+        return min(max(end, 0), self.count)
 
     @cached_property
     def taps(self) -> Taps:
@@ -146,7 +153,7 @@ class Strip:
         }
         assert len(found) == len(plain)
         assert {(x, kernel, pixel) for _, x, _, kernel, pixel in found} == plain
-        before = [0, *self.complete]
+        before = [self.complete_before, *self.complete]
         for block, _, _, _, pixel in found:
             assert before[block] <= pixel < before[block] + SLOTS
 

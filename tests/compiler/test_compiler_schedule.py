@@ -50,7 +50,7 @@ def geometries(draw: st.DrawFn) -> Geometry:
 
 
 def scheduled(geometry: Geometry) -> Geometry:
-    found = blocks(geometry.span, geometry.pad, geometry.stride, geometry.out_width)
+    found = blocks(geometry.span, geometry.stride, geometry.out_width)
     return Geometry(**vars(geometry) | {"block_log2": found.log2, "strip": found.strip})
 
 
@@ -58,7 +58,7 @@ def scheduled(geometry: Geometry) -> Geometry:
 @given(geometry=geometries())
 def test_every_tap_once_and_within_the_slots(geometry: Geometry) -> None:
     """A strip's taps check themselves: all of the convolution's, none too early, none too late."""
-    covered = []
+    covered: list[int] = []
     for strip in strips(scheduled(geometry)):  # type: ignore[arg-type]
         assert sorted(strip.complete) == strip.complete
         assert len(strip.taps.pixel) <= strip.count * geometry.kernel_columns
@@ -81,8 +81,8 @@ def test_pixels_live_at_once(geometry: Geometry) -> None:
     for log2 in range(4 if geometry.stride in (1, 2, 4, 8) else 1):
         laid_out = Geometry(**vars(geometry) | {"block_log2": log2, "strip": geometry.out_width})
         strip = Strip(laid_out, 0, geometry.out_width)  # type: ignore[arg-type]
-        bound = live_pixels(max(geometry.span, geometry.pad), geometry.stride, 1 << log2)
-        before = [0, *strip.complete]
+        bound = live_pixels(geometry.span, geometry.stride, 1 << log2)
+        before = [strip.complete_before, *strip.complete]
         for request in strip.requests():
             for column in request.columns:
                 pixel = request.place + (column >> geometry.stride_log2)
@@ -111,23 +111,16 @@ def test_pixels_live_at_once(geometry: Geometry) -> None:
     ],
 )
 def test_blocks_of_a_long_row(span: int, stride: int, expected: Blocks) -> None:
-    assert blocks(span, span // 2, stride, 40) == expected
+    assert blocks(span, stride, 40) == expected
     assert expected.columns == 1 << expected.log2
     assert expected.strip < SLOTS or live_pixels(span, stride, expected.columns) < SLOTS
 
 
 def test_a_short_row_is_a_strip() -> None:
     """Its pixels are within the slots, whatever the kernel."""
-    assert blocks(2, 1, 1, 8) == Blocks(8, 8)
-    assert blocks(63, 0, 1, 1) == Blocks(8, 1)
-    assert blocks(2, 1, 3, 5) == Blocks(1, 5)
-
-
-def test_pixels_left_of_the_image_count_as_well() -> None:
-    """They are complete no sooner than the first block is."""
-    assert blocks(2, 5, 1, 40) == Blocks(4, 40)
-    assert blocks(2, 12, 1, 40) == Blocks(1, 40)
-    assert blocks(2, 13, 1, 40) == Blocks(8, 8)
+    assert blocks(2, 1, 8) == Blocks(8, 8)
+    assert blocks(63, 1, 1) == Blocks(8, 1)
+    assert blocks(2, 3, 5) == Blocks(1, 5)
 
 
 @pytest.mark.parametrize(
