@@ -19,11 +19,11 @@ chain on array 1x16@85F: 16 lanes, 4 elements a word, 200,160 MACs in a dense fr
 3  conv4     CONV_2D          delta  1 x 2      12 x 13 x 6       18,720          0
 
 memory   words used      of                             bits a word
-CODES         3,904  22,528  17%  ###.................           32
-EVENTS          832  10,752   8%  ##..................           36
-MASKS           488   3,072  16%  ###.................           32
+CODES         3,612  22,528  16%  ###.................           32
+EVENTS          780  10,752   7%  #...................           36
+MASKS           512   3,072  17%  ###.................           32
 ROWS             74   1,024   7%  #...................            1
-STATE         2,496  16,384  15%  ###.................          108
+STATE         2,328  16,384  14%  ###.................          108
 WEIGHTS          60   2,048   3%  #...................          128
 PARAMS            5     512   1%  ....................          288
 TABLES          192   1,024  19%  ####................          128
@@ -47,9 +47,9 @@ def test_whole_text() -> None:
 
 PLAN = """
 choice for  mode    why           frame if delta  frame if direct  saved  state words of delta
-conv1       delta   fewer cycles           1,126            7,936  6,810                   240
-conv3       direct  fewer cycles           1,511            1,126    384                    32
-estimated 1,126 cycles a frame (all delta 1,511, all direct 7,936, all dense 8,388)"""
+conv1       delta   fewer cycles             658            7,862  7,204                   200
+conv3       direct  fewer cycles           1,072              658    413                    16
+estimated 658 cycles a frame (all delta 1,072, all direct 7,862, all dense 8,342)"""
 
 
 def test_plan_with_its_estimates() -> None:
