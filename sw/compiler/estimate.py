@@ -27,7 +27,7 @@ AROUND = 11
 REST = FIELD_WORDS + 8
 """Cycles for a layer that rests: the next one's descriptor is loaded meanwhile."""
 
-INPUT = 7
+INPUT = 8
 """Cycles of the input beside its words."""
 
 
@@ -88,15 +88,12 @@ class Estimator:
         return cycles
 
     def _input(self, mode: Mode) -> Times:
-        """Cycles of the input in each frame, (frames,): a word a cycle, and what the mask writer adds."""
-        words = self.network.layouts[0].words
-        rows = rows_with(self._activity[0].events(mode)).sum(axis=1)
-        cycles = []
-        for arriving, closed in zip(self._arriving, rows.tolist(), strict=True):
+        """Cycles of the input in each frame, (frames,): a word a cycle, and the last masks."""
+        layout, sent = self.network.layouts[0], []
+        for arriving in self._arriving:
             pixels = arriving if mode is Mode.DELTA else np.ones_like(arriving)
-            sent = np.count_nonzero(_with_gaps(pixels.ravel(), self.network.layouts[0].channels))
-            cycles.append((sent + closed) * words + INPUT)
-        return np.array(cycles, float)
+            sent.append(np.count_nonzero(_with_gaps(pixels.ravel(), layout.channels)))
+        return (np.array(sent, float) + 1) * layout.words + INPUT
 
 
 def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks], flags: Marks) -> Times:

@@ -13,8 +13,11 @@ from .rows import AHEAD, Counts, Rows, Times, finding
 FIRST = 6
 """Cycles from a row to its first read."""
 
-READ = {Op.ADD: 34, Op.POOL: 14, Op.CONCAT: 15}
-"""Cycles from the last word read for an output word to the mask writer."""
+ENCODED = {Op.ADD: 27, Op.POOL: 8, Op.CONCAT: 8}
+"""Cycles from the last word read for an output word to the encoder's read of the one last sent."""
+
+WRITTEN = 5
+"""Cycles from there to the mask writer."""
 
 
 def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Times:
@@ -29,12 +32,15 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
     find = finding(network, layer, rows)
     reads = rows.pick(np.broadcast_to(row_reads(network, layer), given.shape)).T
     closing = rows.pick(flags * target.words).T
+    # The encoder reads for the last words when no window is read any more.
+    encoded = target.width * target.words / np.maximum(reads, 1)
     found = taken = reader = writer = np.zeros(len(given))
     for row, cycles in enumerate(reads):
         found = np.maximum(found + find[row], taken + AHEAD)
         taken = np.maximum(found, reader - FIRST)
         reader = np.maximum(taken + FIRST, reader) + cycles
-        writer = np.where(cycles > 0, np.maximum(reader + READ[step.op], writer) + closing[row], writer)
+        last = reader + ENCODED[step.op] * (1 - encoded[row]) + WRITTEN
+        writer = np.where(cycles > 0, np.maximum(last, writer) + closing[row], writer)
     return np.maximum(writer, found + find[-1])
 
 

@@ -37,7 +37,8 @@ class Steps:
         slot: The step in which the pixel is drained whose slot the step's last pixel needs, int64 (steps,);
             -1 where no pixel has had it.
         behind: Cycles of that step's drain behind that pixel.
-        late: Share of the step's work that has to wait for it.
+        late: Share of the step's work from the first column on that has to wait for that step.
+        rest: Share of its work from the last column on that has to wait for that pixel.
         strips: Number of the strip that the step is part of, int64 (steps,).
     """
 
@@ -55,6 +56,7 @@ class Steps:
     slot: Counts
     behind: Times
     late: Times
+    rest: Times
     strips: Counts
 
     @classmethod
@@ -92,14 +94,16 @@ class Steps:
         write[..., -1] += rows.pick(_closing(touched, pass_words) * flags[:, :, None])
         slot, behind, early = _slots(drain, row)
         # Columns that need not wait are in each request, so only those of the first are before one that must.
-        in_request = early.reshape(-1, passes, len(row.complete)) * row.of_block.sum(axis=0)
-        late = 1 - in_request / np.maximum(rows.pick(walk.requests)[:, :, None], 1)
+        requests = np.maximum(rows.pick(walk.requests)[:, :, None], there[..., 0])
+        in_first = row.of_block.sum(axis=0) / np.maximum(requests, 1)
+        late = 1 - in_first * early.reshape(-1, passes, len(row.complete))
+        rest = 1 - in_first * (1 - 1 / row.asked.sum(axis=0).max(initial=1))
         of_pass = np.arange(drain.shape[1] * passes)[:, None] * (row.strip[-1] + 1)
         return cls(
             rows,
             passes * len(row.complete),
             np.tile(row.of_block.sum(axis=0), passes),
-            steps(np.maximum(rows.pick(walk.requests)[:, :, None], there[..., 0])),
+            steps(requests),
             steps(rows.pick(of_class(walk.words).max(axis=-2)) + mark),
             steps(rows.pick(events.max(axis=-2)) + mark),
             steps(rows.pick(events.sum(axis=-2)) + mark),
@@ -110,6 +114,7 @@ class Steps:
             slot,
             behind,
             steps(late),
+            steps(rest),
             (of_pass + row.strip).reshape(-1),
         )
 

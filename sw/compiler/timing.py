@@ -37,13 +37,13 @@ SCAN = 6
 FILL = 10
 """Cycles from a column looked at to the first tap of its event."""
 
-ADDED = 7
+ADDED = 5
 """Cycles from a block's last tap until the drain sees that its sums are complete."""
 
 WORDS = 64
 """Words that may be between the drain and the mask writer."""
 
-WRITTEN = 32
+WRITTEN = 26
 """Cycles from a word drained to the mask writer."""
 
 
@@ -90,11 +90,10 @@ def time_mac(steps: Steps, find: Times, groups: int) -> Times:
 
         bank_begin[n + 1] = begin = np.maximum(bank_end[n], scan_begin[n + 1] + FILL)
         bank_end[n + 1] = begin + steps.taps[n]
-        if steps.slot[n] >= 0:
-            free = drain_end[steps.slot[n] + 1] - steps.behind[n]
-            bank_end[n + 1] = np.maximum(
-                bank_end[n + 1], free[:, None] + steps.taps[n] * steps.late[n, :, None]
-            )
+        if (slot := steps.slot[n] + 1) > 0:
+            first = (drain_begin[slot] + 1)[:, None] + steps.taps[n] * steps.late[n, :, None]
+            last = (drain_end[slot] - steps.behind[n])[:, None] + steps.taps[n] * steps.rest[n, :, None]
+            bank_end[n + 1] = np.maximum(bank_end[n + 1], np.maximum(first, last))
         room = before_bank.room(n, bank_begin[1:], bank_end[1:])
         scan_end[n + 1] = np.maximum(np.maximum(scan_end[n + 1], now[:, None] + SCAN), room)
         bank_end[n + 1] = np.maximum(bank_end[n + 1], scan_end[n + 1] + FILL)
