@@ -1,39 +1,59 @@
-"""From a layer's geometry and the change masks to a stream of events."""
+"""From a layer's geometry and the change masks to a stream of events for each bank."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ADDRESS_BITS, MASK_BITS, ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, ArrayConfig
 from stillframe.contract.layer import Op
 
+from .column_walker import ColumnWalker
+from .event_router import EventRouter
 from .event_scanner import EventScanner
-from .mask_fetch import MaskFetch
-from .patch_walker import PatchWalker
-from .payloads import TAG, event
+from .payloads import KERNEL_ROWS, STRIP, event
 from .row_finder import RowFinder
 from .signatures import LayerSignature
 
 
 class EventFinder(wiring.Component):
-    """Row finder, walker, mask fetch and scanner, one behind the other. Only a MAC layer gets events, the
-    others tags alone.
+    """Row finder, walker, a scanner for each group of elements, router, one behind the other.
 
-    Each tag stands for one pass over one output pixel; in a MAC layer the events up to one with ``last``
-    belong to it.
-    Throughput: one event a cycle as long as the walker finds them (see :class:`PatchWalker`).
+    Only the rows of a MAC layer are walked; those of other layers are given as they are. Each request goes to
+    all scanners at once, and each bank gets the events of its class: the banks b with the same
+    b % (1 << ``share_log2``) get the same ones.
+
+    Throughput: a request a cycle, and for each class an event a cycle, if the walker finds so many: scanners
+    and banks may be some words and events apart.
+    Latency: ``EventScanner.LATENCY + EventRouter.LATENCY`` cycles from a request to its first event.
 
     Ports:
-        start, busy: As of the row finder; busy until the last event word has left the fetch.
-        flag_*, mask_*, event_*: Writes of row flags, masks and event values, as of the parts.
+        start, busy: As of the row finder; busy until the last request has been taken, or the last row. Events
+            may follow, marks too: the last mark says that all pixels are complete.
+        flag_en, flag_row, flag: Writes a row flag, as of the row finder.
+        mask_en, mask_address, mask_bits: Writes a mask word, for each group its part.
+        event_en, event_address, event_values: Writes a word of event values, in the order of its elements.
+        rows: The output rows of a layer that is no MAC layer.
+        strips: What is to be drained of a MAC layer.
+        events: The events of a MAC layer, for each bank.
     """
 
+    layer: wiring.PureInterface
     start: Signal
     busy: Signal
-    events: stream.Interface
-    tags: stream.Interface
+    flag_en: Signal
+    flag_row: Signal
+    flag: Signal
+    mask_en: Signal
+    mask_address: Signal
+    mask_bits: data.View[data.ArrayLayout]
+    event_en: Signal
+    event_address: Signal
+    event_values: data.View[data.ArrayLayout]
+    rows: stream.Interface
+    strips: stream.Interface
+    events: list[stream.Interface]
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -47,42 +67,58 @@ class EventFinder(wiring.Component):
                 "flag": In(1),
                 "mask_en": In(1),
                 "mask_address": In(ADDRESS_BITS),
-                "mask_bits": In(MASK_BITS),
+                "mask_bits": In(data.ArrayLayout(MASK_COLUMNS * config.group, config.banks)),
                 "event_en": In(1),
                 "event_address": In(ADDRESS_BITS),
                 "event_values": In(data.ArrayLayout(signed(9), config.drain)),
-                "events": Out(stream.Signature(event(config))),
-                "tags": Out(stream.Signature(TAG)),
+                "rows": Out(stream.Signature(KERNEL_ROWS)),
+                "strips": Out(stream.Signature(STRIP)),
+                "events": Out(stream.Signature(event(config))).array(config.banks),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.rows = rows = RowFinder(self._config)
-        m.submodules.walker = walker = PatchWalker(self._config)
-        m.submodules.fetch = fetch = MaskFetch(self._config)
-        m.submodules.scanner = scanner = EventScanner(self._config)
-        wiring.connect(m, wiring.flipped(self.layer), rows.layer)
-        wiring.connect(m, wiring.flipped(self.layer), walker.layer)
-        wiring.connect(m, wiring.flipped(self.layer), scanner.layer)
-        wiring.connect(m, rows.o, walker.i)
-        wiring.connect(m, walker.o, fetch.i)
-        wiring.connect(m, fetch.words, scanner.i)
-        wiring.connect(m, scanner.o, wiring.flipped(self.events))
-        wiring.connect(m, fetch.tags, wiring.flipped(self.tags))
+        config, groups = self._config, range(self._config.banks)
+        m.submodules.finder = finder = RowFinder(config)
+        m.submodules.walker = walker = ColumnWalker(config)
+        m.submodules.router = router = EventRouter(config)
+        scanners = [EventScanner(config, group) for group in groups]
+        for interface in (finder.layer, walker.layer, router.layer, *(s.layer for s in scanners)):
+            wiring.connect(m, wiring.flipped(self.layer), interface)
+
+        multiplying = self.layer.op == Op.MAC
         m.d.comb += [
-            rows.start.eq(self.start),
-            rows.flag_en.eq(self.flag_en),
-            rows.flag_row.eq(self.flag_row),
-            rows.flag.eq(self.flag),
-            fetch.everything.eq(self.layer.key | self.layer.evaluate_all | (self.layer.op == Op.CONCAT)),
-            fetch.tags_only.eq(self.layer.op != Op.MAC),
-            fetch.mask_en.eq(self.mask_en),
-            fetch.mask_address.eq(self.mask_address),
-            fetch.mask_bits.eq(self.mask_bits),
-            scanner.event_en.eq(self.event_en),
-            scanner.event_address.eq(self.event_address),
-            scanner.event_values.eq(self.event_values),
-            self.busy.eq(rows.busy | walker.busy | fetch.busy),
+            finder.start.eq(self.start),
+            walker.start.eq(self.start),
+            self.busy.eq(finder.busy | walker.busy),
+            finder.flag_en.eq(self.flag_en),
+            finder.flag_row.eq(self.flag_row),
+            finder.flag.eq(self.flag),
+            walker.i.p.eq(finder.o.p),
+            walker.i.valid.eq(finder.o.valid & multiplying),
+            self.rows.p.eq(finder.o.p),
+            self.rows.valid.eq(finder.o.valid & ~multiplying),
+            finder.o.ready.eq((multiplying & walker.i.ready) | (~multiplying & self.rows.ready)),
         ]
+        wiring.connect(m, walker.strips, wiring.flipped(self.strips))
+
+        # A scanner's ready is a register, whatever it is offered.
+        ready = Cat(scanner.i.ready for scanner in scanners).all()
+        m.d.comb += walker.o.ready.eq(ready)
+        for group, scanner in enumerate(scanners):
+            m.submodules[f"scanner_{group}"] = scanner
+            wiring.connect(m, scanner.o, router.i[group])
+            wiring.connect(m, router.o[group], wiring.flipped(self.events[group]))
+            m.d.comb += [
+                scanner.i.p.eq(walker.o.p),
+                scanner.i.valid.eq(walker.o.valid & ready),
+                scanner.mask_en.eq(self.mask_en),
+                scanner.mask_address.eq(self.mask_address),
+                scanner.mask_bits.eq(self.mask_bits[group]),
+                scanner.event_en.eq(self.event_en),
+                scanner.event_address.eq(self.event_address),
+            ]
+            for place in range(config.group):
+                m.d.comb += scanner.event_values[place].eq(self.event_values[place * config.banks + group])
         return m

@@ -1,4 +1,4 @@
-"""Layers of every kind that the event finder walks, drawn at random, and their descriptors."""
+"""MAC layers that the event finder walks, drawn at random, and their descriptors."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from tensors import Tensor
 
-from stillframe.contract import Op
+from stillframe.compiler.schedule import PHASED_STRIDES, blocks, share
+from stillframe.contract import ArrayConfig, Op
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
 
 NO_PADDING: Padding = ((0, 0), (0, 0))
-KINDS = ("convolution", "dilated", "depthwise", "average", "pool", "pad", "resize", "add", "concat")
+KINDS = ("convolution", "dilated", "wide", "depthwise", "average")
 
 
 @dataclass(frozen=True)
 class Base:
-    """Where a tensor begins in the memories (of a first input with the layer's own things)."""
+    """Where a layer's tensor begins in the memories, and the layer's own things."""
 
-    masks: int = 0  # MASKS word
-    events: int = 0  # EVENTS block
-    codes: int = 0  # CODES word
+    masks: int = 0
+    events: int = 0
     rows: int = 0
     weights: int = 0
     params: int = 0
@@ -30,105 +30,129 @@ class Base:
 
 @dataclass(frozen=True)
 class Geometry:
-    """A window moving over a tensor, or over two of the same height and width, pixel by pixel.
-
-    Pairs are rows, columns.
+    """A window moving over a tensor, as an array works it off. Pairs are rows, columns.
 
     Attributes:
-        multiplier: Of a depthwise layer; 0 of any other.
-        borders: PARAMS rows to go on for a kernel row and a column outside the image.
-        repeat: Output rows and columns that share a window.
-        second: The second input of an ADD or CONCAT.
+        depthwise: Lanes are input channels.
+        borders: PARAMS rows to go on for a kernel row outside the image and for a column; not 0 in an
+            average, whose weights are one row for all.
     """
 
-    op: Op
+    config: ArrayConfig
     input: Tensor
     channels: int
-    lanes: int
     kernel: Pair = (1, 1)
     stride: Pair = (1, 1)
     padding: Padding = NO_PADDING
     dilation: Pair = (1, 1)
-    repeat: Pair = (1, 1)
-    multiplier: int = 0
+    depthwise: bool = False
     borders: Pair = (0, 0)
-    second: Tensor | None = None
 
     @property
     def output(self) -> Tensor:
-        sizes = (
-            ((size + sum(pad) - (k - 1) * d - 1) // s + 1) * r
-            for size, pad, k, d, s, r in zip(
+        height, width = (
+            (size + sum(pad) - (k - 1) * d - 1) // s + 1
+            for size, pad, k, d, s in zip(
                 (self.input.height, self.input.width),
                 self.padding,
                 self.kernel,
                 self.dilation,
                 self.stride,
-                self.repeat,
                 strict=True,
             )
         )
-        return Tensor(*sizes, self.channels, self.input.drain)
+        return Tensor(height, width, self.channels, self.input.drain)
 
     @property
-    def inputs(self) -> list[Tensor]:
-        return [self.input] if self.second is None else [self.input, self.second]
+    def share(self) -> int:
+        """Classes of banks."""
+        return self.config.banks if self.depthwise else share(self.channels, self.config)
+
+    @property
+    def pass_channels(self) -> int:
+        """Output channels of a full pass."""
+        return self.config.drain if self.depthwise else self.config.total_lanes // self.share
 
     @property
     def groups(self) -> int:
-        """Passes over a pixel."""
-        return -(-self.channels // self.lanes) if self.op is Op.MAC else 1
+        """Passes over a row."""
+        return -(-self.channels // self.pass_channels)
 
     @property
-    def apart(self) -> bool:
-        """Whether the kernel's columns are walked one by one."""
-        return self.dilation[1] > 1 or self.multiplier > 0
+    def pass_words(self) -> int:
+        """Words of a pixel drained in a full pass."""
+        return -(-self.pass_channels // self.config.drain)
 
     @property
-    def pixel_weights(self) -> int:
-        """WEIGHTS rows of a kernel's pixel; 0 where all share one."""
+    def tap_rows(self) -> int:
+        """WEIGHTS rows of a kernel column; 0 where all share one."""
         if self.borders != (0, 0):
             return 0
-        return 1 if self.multiplier else self.input.pixel
+        return 1 if self.depthwise else self.config.drain // self.share
 
-    def fields(self, base: Base, second: Base | None = None) -> dict[str, int]:
-        """The descriptor's fields that the finder and the windows use."""
+    @property
+    def word_row(self) -> int:
+        """WEIGHTS rows of a channel word."""
+        return 0 if self.depthwise else self.kernel[1] * self.tap_rows
+
+    @property
+    def kernel_row(self) -> int:
+        """WEIGHTS rows of a kernel row."""
+        return self.kernel[1] * self.tap_rows * (1 if self.depthwise else self.input.words)
+
+    @property
+    def span(self) -> int:
+        """Columns from the kernel's first one to its last."""
+        return (self.kernel[1] - 1) * self.dilation[1]
+
+    @property
+    def strip(self) -> int:
+        """Output columns that are worked off together."""
+        return blocks(self.span, self.stride[1], self.output.width).strip
+
+    def fields(self, base: Base) -> dict[str, int]:
+        """The descriptor's fields that the finder uses."""
         source, target, rows = self.input, self.output, self.dilation[0]
-        steps = (rows, rows * source.mask_pitch, rows * source.pitch)
-        if second is not None:
-            steps = (second.rows - base.rows, second.masks - base.masks, second.codes - base.codes)
-        columns, covered = self.kernel[1], min(self.lanes, self.channels)
-        fields = {
-            "op": int(self.op),
+        last = self.channels - (self.groups - 1) * self.pass_channels
+        stride = self.stride[1]
+        return {
+            "op": int(Op.MAC),
+            "depthwise": int(self.depthwise),
             "in_masks": base.masks,
             "in_events": base.events,
-            "in_codes": base.codes,
             "in_rows": base.rows,
             "weights": base.weights,
             "params": base.params,
-            "kernel_rows": self.kernel[0] if second is None else 2,
-            "row_step": rows if second is None else 0,
-            "flag_step": steps[0] % 2**14,
-            "mask_step": steps[1] % 2**20,
-            "code_step": steps[2] % 2**20,
-            "kernel_row": columns * self.pixel_weights,
-            "kernel": self.kernel[0] * columns * self.pixel_weights,
-            "segments": columns if self.apart else 1,
-            "segment": source.pixel * (1 if self.apart else columns),
-            "segment_step": source.pixel * self.dilation[1],
-            "segment_weights": self.pixel_weights,
-            "in_height": source.height,
-            "in_row": source.row,
-            "in_pitch": source.pitch,
-            "in_words": source.words,
-            "in_valid": source.out_valid,
-            "in_channels": source.channels,
+            "kernel_rows": self.kernel[0],
+            "row_step": rows,
+            "flag_step": rows,
+            "mask_step": rows * source.mask_pitch,
+            "event_step": rows * source.pitch,
+            "code_step": rows * source.pitch,
+            "kernel_columns": self.kernel[1],
+            "span": self.span,
+            "dilation": self.dilation[1] if self.span else 1,
             "stride_rows": self.stride[0],
-            "stride": self.stride[1] * source.pixel,
+            "stride": stride,
+            "stride_log2": stride.bit_length() - 1 if stride in PHASED_STRIDES else 0,
             "pad_rows": self.padding[0][0],
-            "pad": self.padding[1][0] * source.pixel,
-            "repeat_rows": self.repeat[0] - 1,
-            "repeat": self.repeat[1] - 1,
+            "pad": self.padding[1][0],
+            "in_height": source.height,
+            "in_width": source.width,
+            "in_words": source.words,
+            "in_pitch": source.pitch,
+            "in_mask_words": source.mask_words,
+            "in_mask_pitch": source.mask_pitch,
+            "share_log2": self.share.bit_length() - 1,
+            "block_log2": blocks(self.span, stride, target.width).log2,
+            "strip": self.strip,
+            "groups": self.groups,
+            "pass_words": self.pass_words,
+            "last_words": -(-last // self.config.drain),
+            "kernel": self.kernel[0] * self.kernel_row,
+            "kernel_row": self.kernel_row,
+            "word_row": self.word_row,
+            "tap_rows": self.tap_rows,
             "border_rows": self.borders[0],
             "border_columns": self.borders[1],
             "out_height": target.height,
@@ -136,25 +160,9 @@ class Geometry:
             "out_words": target.words,
             "out_valid": target.out_valid,
             "out_pitch": target.pitch,
-            "groups": self.groups,
+            "out_mask_words": target.mask_words,
+            "out_mask_pitch": target.mask_pitch,
         }
-        if self.multiplier:
-            fields |= {
-                "depthwise": 1,
-                "multiplier": self.multiplier,
-                "segment": -(-covered // self.multiplier),
-                "group_channels": self.lanes // self.multiplier,
-                "group_rest": self.lanes % self.multiplier,
-            }
-        if self.second is not None and second is not None:
-            fields |= {
-                "two_inputs": 1,
-                "second_codes": second.codes,
-                "second_pitch": self.second.pitch,
-                "second_words": self.second.words,
-                "second_valid": self.second.out_valid,
-            }
-        return fields
 
 
 def same(size: int, kernel: int, stride: int) -> Pair:
@@ -163,53 +171,41 @@ def same(size: int, kernel: int, stride: int) -> Pair:
     return missing // 2, missing - missing // 2
 
 
-def random_geometry(rng: random.Random, kind: str, drain: int, lanes: int) -> Geometry:
-    """A layer of a kind: kernels 1 to 7, strides 1 to 4, dilations 1 to 3, multipliers 1 to 8.
+def random_geometry(rng: random.Random, kind: str, config: ArrayConfig) -> Geometry:
+    """A layer of a kind: kernels 1 to 7 (``wide``: to 21 columns), strides 1 to 5 and 8, dilations 1 to 3.
 
-    1 to 40 channels; SAME, VALID, or padding so wide that windows lie outside the image; now and then a tall
-    window.
+    SAME, VALID, or padding so wide that windows lie outside the image; now and then a dense layer.
     """
-    channels = rng.choice((1, 2, 3, drain, 16, rng.randrange(1, 41)))
-    source = Tensor(rng.randrange(1, 9), rng.randrange(1, 9), channels, drain)
-    if kind == "resize":
-        repeat = (rng.randrange(1, 5), rng.randrange(1, 5))
-        return Geometry(Op.POOL, source, channels, lanes, repeat=repeat)
-    if kind in ("add", "concat"):
-        others = channels if kind == "add" else rng.choice((1, 3, drain, rng.randrange(1, 30)))
-        second = Tensor(source.height, source.width, others, drain)
-        op = Op.ADD if kind == "add" else Op.CONCAT
-        return Geometry(op, source, channels + others * (kind == "concat"), lanes, second=second)
-    outputs = channels
-    if kind in ("convolution", "dilated"):
-        outputs = rng.choice((1, lanes, lanes + 1, rng.randrange(1, 41)))
-    if kind == "convolution" and rng.random() < 0.15:  # fully connected
-        source = Tensor(rng.randrange(8, 33), rng.randrange(1, 4), min(channels, 6), drain)
-        return Geometry(Op.MAC, source, outputs, lanes, (source.height, source.width))
-    multiplier = {"depthwise": rng.randrange(1, 9), "average": 1}.get(kind, 0)
+    drain, lanes = config.drain, config.total_lanes
+    channels = rng.choice((1, 3, drain, drain + 1, rng.randrange(1, 41)))
+    source = Tensor(rng.randrange(1, 7), rng.choice((1, 8, rng.randrange(1, 30))), channels, drain)
+    depthwise = kind in ("depthwise", "average")
+    outputs = channels if depthwise else rng.choice((1, config.lanes, lanes, lanes + 1, rng.randrange(1, 41)))
     sides = (source.height, source.width)
-    dilation = tuple(rng.randrange(1, 4) for _ in sides) if kind == "dilated" else (1, 1)
+    if kind == "convolution" and rng.random() < 0.15:  # fully connected
+        return Geometry(config, source, outputs, sides)
+    dilation = [rng.randrange(1, 4) if kind == "dilated" else 1 for _ in sides]
     kernel, stride, padding = [], [], []
-    for side, d in zip(sides, dilation, strict=True):
-        s, k = rng.randrange(1, 5), 1 if kind == "pad" else rng.randrange(1, 8)
+    for axis, (side, d) in enumerate(zip(sides, dilation, strict=True)):
+        wide = kind == "wide" and axis == 1
+        k = rng.randrange(9, 22) if wide else rng.randrange(1, 8)
+        s = rng.choice((1, 1, 2, 2, 3, 4, 5, 8)) if axis == 0 or d == 1 else 1
         extent = (k - 1) * d + 1
         pads = [same(side, extent, s), (rng.randrange(extent + 2), rng.randrange(extent + 2))]
         if extent <= side:
             pads.append((0, 0))
-        if kind == "pad":
-            pads = pads[1:2]
         before, behind = rng.choice(pads)
         kernel.append(k)
-        stride.append(1 if kind == "pad" else s)
+        stride.append(s)
         padding.append((before, behind + max(0, extent - side - before - behind)))
     return Geometry(
-        Op.POOL if kind in ("pool", "pad") else Op.MAC,
+        config,
         source,
-        outputs * (multiplier or 1),
-        lanes,
+        outputs,
         (kernel[0], kernel[1]),
         (stride[0], stride[1]),
         (padding[0], padding[1]),
         (dilation[0], dilation[1]),
-        multiplier=multiplier,
-        borders=(rng.randrange(1, 40), rng.randrange(1, 9)) if kind == "average" else (0, 0),
+        depthwise,
+        (rng.randrange(1, 40), rng.randrange(1, 9)) if kind == "average" else (0, 0),
     )

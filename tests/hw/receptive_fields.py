@@ -1,23 +1,22 @@
-"""What the event finder finds, pixel by pixel, by docs/architecture.md ("A MAC layer", "A POOL layer")."""
+"""What the event finder has to find in a MAC layer, output pixel by output pixel: a plain convolution."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from geometry import Base, Geometry
 
-from stillframe.contract import Op
-
 WEIGHT_ROWS = 1 << 20
 """WEIGHTS rows are counted modulo this."""
 
-PASS_CYCLES = 4
-"""Cycles in which the walker finds out a depthwise pass's channels, but for a pixel's first."""
+Events = dict[tuple[int, int, int], int]
+"""Values by row, column and channel."""
 
-Events = dict[tuple[int, int], int]
-"""Values by row and element of the row."""
+Product = tuple[int, int, int, tuple[int, ...], int, int]
+"""Number of the output pixel, kernel column, WEIGHTS row, values, how many of them count, the last pass."""
 
 
 @dataclass(frozen=True)
@@ -30,204 +29,125 @@ class Changes:
     @classmethod
     def of(cls, events: Events) -> Changes:
         """With flags for the rows that have events."""
-        return cls(events, {y for y, _ in events})
+        return cls(events, {y for y, _, _ in events})
 
 
 @dataclass
 class Found:
-    """What the finder gives for a layer, and when, if nothing stalls it.
+    """What is to be drained, the products of each class, and how many pixels there are."""
 
-    Of a tag of a MAC layer only what the drain needs is here, of a window without a pixel inside the image no
-    place; of a null event neither weight nor lanes.
-    """
-
-    tags: list[dict[str, int]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    rows: int = 0
-    """Cycles until the last row was found or left out."""
-    walk: int = 0
-    """Cycles until the last row was walked; 0 if none is."""
-    first_pixel: int | None = None
-    """Cycles until the first pixel."""
+    strips: list[dict[str, int]] = field(default_factory=list)
+    products: list[Counter[Product]] = field(default_factory=list)
+    pixels: int = 0
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A part of a kernel row, in one pass: its first tap's WEIGHTS row, and its elements inside the image."""
+class Hit:
+    """An event of a class in a row: what it brings into each product."""
 
-    weight: int
-    left: int  # of its first element, which may lie outside
-    first: int
-    last: int
-
-    @property
-    def outside(self) -> bool:
-        return self.first > self.last
-
-    @property
-    def mask_words(self) -> int:
-        return self.last // 32 - self.first // 32 + 1
+    column: int
+    word: int
+    group: int  # among the class's
+    place: int  # of the element in the group
+    values: tuple[int, ...]
+    count: int
 
 
-class Finder:
-    """Goes through a layer's pixels; see :func:`find`."""
-
-    def __init__(self, geometry: Geometry, base: Base, changes: list[Changes], everything: bool) -> None:
-        self.geometry, self.base, self.changes, self.everything = geometry, base, changes, everything
-        self.source, self.target, self.drain = geometry.input, geometry.output, geometry.input.drain
-        self.kernel_rows = geometry.kernel[0] if geometry.second is None else 2
-        self.found = Found()
-
-    def rows(self, y: int) -> list[tuple[Changes, int] | None]:
-        """Kernel rows at output row ``y``: what changed in their tensor, and the image row; None outside."""
-        g, top = self.geometry, y // self.geometry.repeat[0] * self.geometry.stride[0]
-        if g.second is not None:
-            return [(changes, top) for changes in self.changes]
-        rows = (top - g.padding[0][0] + ky * g.dilation[0] for ky in range(g.kernel[0]))
-        return [(self.changes[0], row) if 0 <= row < self.source.height else None for row in rows]
-
-    def channels(self, group: int) -> tuple[int, int]:
-        """First and last input channel of a pass of a depthwise layer."""
-        g = self.geometry
-        outputs = range(group * g.lanes, min((group + 1) * g.lanes, g.channels))
-        return outputs[0] // g.multiplier, outputs[-1] // g.multiplier
-
-    def segments(self, x: int, group: int) -> Iterator[Segment]:
-        """The segments of a kernel row at output column ``x``."""
-        g, pixel = self.geometry, self.source.pixel
-        left = (x // g.repeat[1] * g.stride[1] - g.padding[1][0]) * pixel
-        start = self.base.weights + group * g.kernel[0] * g.kernel[1] * g.pixel_weights
-        low, high = self.channels(group) if g.multiplier else (0, pixel - 1)
-        if not g.apart:
-            high += (g.kernel[1] - 1) * pixel
-        for kx in range(g.kernel[1] if g.apart else 1):
-            first = left + kx * g.dilation[1] * pixel + low
-            last = first + high - low
-            weight = start + kx * g.pixel_weights
-            yield Segment(weight, first, max(0, first), min(last, self.source.row - 1))
-
-    def hits(
-        self, group: int, segment: Segment, row: tuple[Changes, int], ky: int
-    ) -> Iterator[dict[str, Any]]:
-        """The events of a kernel row's segment, less what becomes known later."""
-        g, (changes, y) = self.geometry, row
-        weight = segment.weight + ky * g.kernel[1] * g.pixel_weights
-        low = self.channels(group)[0] if g.multiplier else 0
-        word: list[int] = []
-        for element in range(segment.first, segment.last + 1):
-            value = changes.events.get((y, element), 0)
-            channel = low + element - segment.left
-            if not g.multiplier:
-                if value:
-                    yield {
-                        "weight": (weight + element - segment.left) % WEIGHT_ROWS,
-                        "values": [value] * self.drain,
-                        "first_lane": 0,
-                        "last_lane": g.lanes - 1,
-                        "macs": 0,
-                    }
-            elif g.multiplier == 1:  # word by word
-                word.append(value)
-                if len(word) == self.drain or element == segment.last:
-                    lane = channel - group * g.lanes - len(word) + 1
-                    if any(word):
-                        yield {
-                            "weight": weight % WEIGHT_ROWS,
-                            "values": word + [0] * (self.drain - len(word)),
-                            "first_lane": lane,
-                            "last_lane": lane + self.drain - 1,
-                            "macs": sum(v != 0 for v in word),
-                        }
-                    word = []
-            elif value:
-                lane = channel * g.multiplier - group * g.lanes
-                first, last = max(0, lane), min(g.lanes - 1, lane + g.multiplier - 1)
-                yield {
-                    "weight": weight % WEIGHT_ROWS,
-                    "values": [value] * self.drain,
-                    "first_lane": first,
-                    "last_lane": last,
-                    "macs": last - first + 1,
-                }
-
-    def tag(self, y: int, x: int, group: int, segments: list[Segment]) -> dict[str, int]:
-        """The tag of a pass."""
-        g, base, words = self.geometry, self.base, group * self.geometry.lanes // self.drain
-        rows = self.rows(y)
-        inside = [row[1] for row in rows if row is not None]
-        missing = (len(rows) - len(inside), sum(segment.outside for segment in segments))
-        borders = sum(n * border for n, border in zip(missing, g.borders, strict=True))
-        tag = {
-            "offset": self.target.offset(y, x, words),
-            "row": base.params + words + borders,
-            "final": int(group == g.groups - 1),
-        }
-        if g.op is Op.MAC:
-            return tag
-        segment = segments[0]
-        if segment.outside or not inside:
-            return tag | {"rows": 0}
-        source = base.codes + inside[0] * self.source.pitch + segment.first // self.drain
-        span = (segment.last - segment.first + 1) // self.drain
-        return tag | {"source": source, "span": span, "rows": len(inside)}
-
-    def time(self, live: list[bool], group: int, segments: list[Segment]) -> int:
-        """Cycles of a pass."""
-        g = self.geometry
-        walked = [0 if segment.outside else segment.mask_words for segment in segments]
-        requests = sum(max(1, words if alive else 0) for words in walked for alive in live)
-        starts = len(segments) if g.apart or not group else 0
-        return requests + starts + (PASS_CYCLES if group and g.multiplier else 0)
-
-    def run(self, second: Base | None) -> Found:
-        g, found, kernel_rows = self.geometry, self.found, self.kernel_rows
-        offered = g.padding[0][0] + kernel_rows + 4  # the cycle in which the row is there
-        for y in range(self.target.height):
-            rows = self.rows(y)
-            live = [row is not None and row[1] in row[0].flags for row in rows]
-            if any(live) or self.everything:
-                offered = max(offered, found.walk)
-                found.walk = offered + 1
-                if found.first_pixel is None:
-                    found.first_pixel = found.walk
-                for x in range(self.target.width):
-                    for group in range(g.groups):
-                        segments = list(self.segments(x, group))
-                        walked = [alive and g.op is not Op.CONCAT for alive in live]
-                        found.walk += self.time(walked, group, segments)
-                        hits = [
-                            hit
-                            for segment in segments
-                            for ky, row in enumerate(rows)
-                            if row is not None and live[ky]
-                            for hit in self.hits(group, segment, row, ky)
-                        ]
-                        if not hits and not self.everything and g.op is not Op.CONCAT:
-                            continue
-                        tag = self.tag(y, x, group, segments)
-                        if g.op is Op.CONCAT and g.second is not None and second is not None:
-                            tag["span"] = second.codes + g.second.offset(y, x)
-                        found.tags.append(tag)
-                        if g.op is Op.MAC:
-                            null = {"values": [0] * self.drain, "null": 1}
-                            for n, event in enumerate(hits or [null]):
-                                end = {"final": tag["final"], "last": int(n == len(hits or [null]) - 1)}
-                                found.events.append({"null": 0} | event | end)
-            found.rows = offered + 1
-            offered += kernel_rows + 5 + (g.stride[0] if (y + 1) % g.repeat[0] == 0 else 0)
-        return found
+def hits(geometry: Geometry, changes: Changes, y: int) -> Iterator[tuple[int, Hit]]:
+    """Class and event, of an input row."""
+    config, share = geometry.config, geometry.share
+    for x in range(geometry.input.width):
+        for word in range(geometry.input.words):
+            channels = range(word * config.drain, (word + 1) * config.drain)
+            values = [changes.events.get((y, x, c)) for c in channels]
+            for group in range(config.banks):
+                own = values[group :: config.banks]
+                if geometry.depthwise:
+                    events = sum(value is not None for value in own)
+                    if events:
+                        yield group, Hit(x, word, 0, 0, tuple(value or 0 for value in own), events)
+                    continue
+                for place, value in enumerate(own):
+                    if value is not None:
+                        same = (value,) * config.group
+                        yield group % share, Hit(x, word, group // share, place, same, 1)
 
 
-def find(
-    geometry: Geometry, base: Base, changes: list[Changes], everything: bool, second: Base | None = None
-) -> Found:
-    """All events and tags of a layer.
+def find(geometry: Geometry, base: Base, changes: Changes, everything: bool) -> Found:
+    """Strips, and each class's products, of a layer.
 
     Args:
         geometry: Of the layer.
-        base: Where its input begins.
-        changes: In its inputs.
+        base: Where its input begins, and its weights and parameters.
+        changes: In its input.
         everything: Every pixel is wanted.
-        second: Where its second input begins.
     """
-    return Finder(geometry, base, changes, everything).run(second)
+    g, target = geometry, geometry.output
+    found = Found(products=[Counter() for _ in range(g.share)])
+    events = {y: list(hits(g, changes, y)) for y in changes.flags}
+    for y in range(target.height):
+        rows = [y * g.stride[0] - g.padding[0][0] + ky * g.dilation[0] for ky in range(g.kernel[0])]
+        outside = sum(not 0 <= row < g.input.height for row in rows)
+        if not everything and not any(row in events for row in rows):
+            continue
+        for group in range(g.groups):
+            for x in range(0, target.width, g.strip):
+                words = group * g.pass_words
+                found.strips.append(
+                    {
+                        "y": y,
+                        "x": x,
+                        "count": min(g.strip, target.width - x),
+                        "left": x * g.stride[1] - g.padding[1][0],
+                        "offset": target.offset(y, x, words),
+                        "mask": target.mask(y, 0, words),
+                        "row": base.params + words + outside * g.borders[0],
+                        "final": int(group == g.groups - 1),
+                    }
+                )
+            for ky, row in enumerate(rows):
+                for number, hit in events.get(row, []):
+                    if not g.depthwise or hit.word == group:
+                        found.products[number].update(products(g, base, group, ky, hit, found.pixels))
+            found.pixels += target.width
+    return found
+
+
+def products(g: Geometry, base: Base, group: int, ky: int, hit: Hit, pixels: int) -> Iterator[Product]:
+    """The products of an event in a pass, one for each of its kernel columns, after so many pixels."""
+    row = base.weights + (group * g.kernel[0] + ky) * g.kernel_row
+    if not g.depthwise:
+        row += hit.word * g.word_row + hit.group * g.config.group + hit.place
+    for kx in range(g.kernel[1]):
+        x, beside = divmod(hit.column + g.padding[1][0] - kx * g.dilation[1], g.stride[1])
+        if not beside and 0 <= x < g.output.width:
+            weight = (row + kx * g.tap_rows) % WEIGHT_ROWS
+            final = int(group == g.groups - 1)
+            yield pixels + x, kx, weight, hit.values, hit.count, final
+
+
+class Bank:
+    """Follows the events of a bank: how its products are numbered tells what was complete before them."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        self.complete = 0
+        self.ahead = 0
+        """Pixels from the first incomplete one to the furthest that an event went into, at most."""
+        self.products: Counter[Product] = Counter()
+
+    def take(self, event: dict[str, Any]) -> None:
+        """An event or a mark."""
+        g = self.geometry
+        if event["mark"]:
+            self.complete += (event["complete"] - self.complete) % 64
+            return
+        step = g.dilation[1] if g.stride[1] == 1 and g.span else 1
+        for number, kx in enumerate(range(event["tap"], g.kernel[1], g.stride[1])):
+            place = event["place"] - number * step
+            if place >= 0:
+                distance = (event["first"] + place - self.complete) % 64
+                self.ahead = max(self.ahead, distance + 1)
+                weight = (event["weight"] + (kx - event["tap"]) * g.tap_rows) % WEIGHT_ROWS
+                key = (self.complete + distance, kx, weight, tuple(event["values"]))
+                self.products[*key, event["count"], event["final"]] += 1

@@ -13,9 +13,7 @@ from stillframe.sim.cocotb_runner import run_bench
 BENCH = Path(__file__).parent / "benches" / "bench_event_finder.py"
 
 
-@pytest.mark.parametrize(
-    "array", ["1x4@25F", "1x16@25F", "1x64@45F"]
-)  # 4, 2 and 1 elements to an activation word
+@pytest.mark.parametrize("array", ["1x4@virtual", "1x16@25F", "2x8@25F", "4x16@virtual", "8x16@virtual"])
 def test_bench(monkeypatch: pytest.MonkeyPatch, array: str) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
     run_bench(EventFinder(small_array(array)), BENCH, {"array": array})
