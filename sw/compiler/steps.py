@@ -84,7 +84,7 @@ class Steps:
 
         mark = there * (np.diff(row.complete, prepend=0) > 0)[:, None]
         events, taps = of_class(walk.events), rows.pick(of_class(walk.cycles).sum(axis=-2))
-        alone = walk.row.cycles.max(initial=0) <= 1  # events of one tap leave no time for a mark beside
+        single = rows.pick(of_class(walk.single).sum(axis=-2)) > 0
         pass_words = np.full(passes, network.pass_channels(layer) // network.config.drain)
         pass_words[-1] = network.layouts[layer].words - pass_words[:-1].sum()
         touched = walk.touched | everything
@@ -107,7 +107,7 @@ class Steps:
             steps(rows.pick(of_class(walk.words).max(axis=-2)) + mark),
             steps(rows.pick(events.max(axis=-2)) + mark),
             steps(rows.pick(events.sum(axis=-2)) + mark),
-            steps(taps + mark if alone else taps),
+            steps(taps + single * mark),
             steps(_by_block(drain, row)),
             steps(_by_block(words, row)),
             steps(write),

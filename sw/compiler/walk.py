@@ -31,6 +31,7 @@ class Row:
         lowest, highest: Pixels of the row that its first and its last column may have their first taps with,
             likewise.
         cycles: Cycles of a bank for an event, int64 (columns, blocks); 0 where the column has no tap.
+        single: The column is of the block's last request and its events have one tap, likewise bool.
         reach: The column has a tap with the pixel, bool (columns, pixels).
     """
 
@@ -41,6 +42,7 @@ class Row:
     lowest: Counts
     highest: Counts
     cycles: Counts
+    single: Marks
     reach: Marks
 
     @classmethod
@@ -58,6 +60,7 @@ class Row:
         span, phased = network.span(layer), stride in (1, 2, 4, 8)
         strips, complete, lowest, highest = [], [], [], []
         cycles: list[Counts] = []
+        single: list[Marks] = []
         asked: list[Marks] = []
         of_block: list[int] = []
         for number, start in enumerate(range(0, pixels, cut.strip)):
@@ -73,6 +76,9 @@ class Row:
                     asked.append(np.isin(np.arange(width), here[key == one]))
                     of_block.append(len(cycles))
                 cycles.append(np.where(np.isin(np.arange(width), columns), -(-taps // at_once), 0))
+                single.append(
+                    np.isin(np.arange(width), here[key == key.max(initial=-stride)]) & (cycles[-1] <= 1)
+                )
                 strips.append(number)
                 right = int(columns[-1]) if len(columns) else width
                 after = last if right >= inside.max(initial=0) else -((span - pad - right - 1) // stride) - 1
@@ -87,6 +93,7 @@ class Row:
             np.array(lowest, np.int64),
             np.array(highest, np.int64),
             np.array(cycles, np.int64).T,
+            np.array(single, np.bool_).T,
             reach,
         )
 
@@ -102,6 +109,7 @@ class Walk:
         words: Mask words with events of a group among them, int64 (frames, rows, passes or 1, blocks, banks).
         events: Its events, likewise.
         cycles: What they take of a bank, likewise.
+        single: Those of one tap in its last request, which leave no cycle for a mark beside them; likewise.
         touched: Pixels with a tap, bool (frames, rows, passes or 1, pixels).
     """
 
@@ -111,6 +119,7 @@ class Walk:
     words: Counts
     events: Counts
     cycles: Counts
+    single: Counts
     touched: Marks
 
 
@@ -139,6 +148,7 @@ def walk(network: Network, layer: int, marks: Marks) -> Walk:
         "words": words,
         "events": _over(row.cycles > 0, found),
         "cycles": _over(row.cycles, found),
+        "single": _over(row.single, found),
         "touched": _over(row.reach, touched)[..., 0],
     }
     sums = {name: np.zeros((frames, height, *counts.shape[2:]), np.int64) for name, counts in of_row.items()}
