@@ -207,7 +207,7 @@ class FakeDevice:
                 for w in range(layer["out_words"]):
                     part = codes[w * drain : (w + 1) * drain]
                     if len(part) == drain or (part and whole):
-                        offset = y * layer["out_pitch"] + x * layer["out_words"] + w
+                        offset = y * layer["out_pitch"] + w * layer["out_width"] + x
                         padding = (layer["out_zero_point"],) * (drain - len(part))
                         self.words.append(Word(offset, part + padding, (1 << len(part)) - 1))
                         self.encode(self.words[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillframe.contract import ArrayConfig, Memory, Mode, Program
-from stillframe.contract.array import LAYER_WORDS, MASK_BITS
+from stillframe.contract.array import LAYER_WORDS
 from stillframe.contract.layer import Op, pack_layer
 from stillframe.contract.program import LayerSpec, OutputSpec, Segment, TensorSpec
 
@@ -18,8 +18,7 @@ def make_program(
 ) -> Program:
     """Two tensors of one shape, one behind the other in CODES; the second is what :func:`expected` says."""
     words = -(-channels // config.drain)
-    aligned = MASK_BITS // config.drain
-    pitch = -(-width * words // aligned) * aligned
+    pitch = width * words
 
     def tensor(name: str, codes: int) -> TensorSpec:
         return TensorSpec(name, height, width, channels, 0.5, ZERO_POINT, codes, pitch, words, mode, 0)

@@ -41,12 +41,12 @@ def test_info_begins_a_session_by_itself():
 def test_other_array_is_named():
     device, _ = connected()
     with pytest.raises(StillframeError) as error:
-        device.check(ArrayConfig.parse("1x8@25F"))
+        device.check(ArrayConfig.parse("1x16@25F"))
     assert str(error.value) == (
-        "device: expected the array 1x8@25F that the program is compiled for with lanes 8, "
-        "drain 2, codes_words 12288, events_words 4096, state_words 7168, weights_words 1024; "
-        "got an array of 1x4 with lanes 4, drain 4, codes_words 6144, events_words 2048, state_words 2560, "
-        "weights_words 2048\n"
+        "device: expected the array 1x16@25F that the program is compiled for with lanes 16, "
+        "drain 2, codes_words 12288, events_words 4096, state_words 7168, weights_words 512, "
+        "masks_words 2048; got an array of 1x4 with lanes 4, drain 4, codes_words 6144, events_words 2048, "
+        "state_words 2560, weights_words 2048, masks_words 1024\n"
         "  -> compile the model for the device's array (--array), or load the array's bitstream"
     )
 
@@ -61,7 +61,7 @@ def test_other_array_is_named():
         ),
         (
             1,
-            "device: expected protocol version 2, got 9\n"
+            "device: expected protocol version 3, got 9\n"
             "  -> load a bitstream made with this version of Stillframe",
         ),
     ],

@@ -96,13 +96,13 @@ def test_key_frame_on_demand():
 def test_counters_by_layer():
     session, _ = open_session()
     result = session.run(np.zeros((3, 5, 3), np.int8))
-    assert result.layers == (LayerCounters(24, 0, 0, 0), LayerCounters(CYCLES - 24, 7, 8, 9))
+    assert result.layers == (LayerCounters(15, 0, 0, 0), LayerCounters(CYCLES - 15, 7, 8, 9))
 
 
 def test_outputs_take_few_packets():
-    session, link = open_session(height=8, width=20, channels=4)  # 8 rows of 24 words, 20 of them used
+    session, link = open_session(height=8, width=20, channels=4)  # 8 rows of 20 words
     session.run(np.zeros((8, 20, 4), np.int8))
-    assert len(packets(link, Packet.READ)) == 1 + 1 + 1  # info, counters, 188 words
+    assert len(packets(link, Packet.READ)) == 1 + 1 + 1  # info, counters, 160 words
 
 
 @pytest.mark.parametrize(

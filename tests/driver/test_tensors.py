@@ -1,0 +1,32 @@
+"""Tensors as they lie in CODES: rows, in a row channel words, in these pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fake_device import FakeDevice
+from fake_links import FakeLink
+from fake_program import make_program
+
+from stillframe.contract import ArrayConfig, Memory
+from stillframe.driver.device import Device
+from stillframe.driver.tensors import read_tensors
+
+
+@pytest.mark.parametrize("array", ["1x16@25F", "1x16", "2x8", "4x16"])  # 2, 4, 8 and 16 codes a word
+def test_words_of_a_pixel_lie_a_row_apart(array: str) -> None:
+    config = ArrayConfig.parse(array)
+    program = make_program(config, height=2, width=3, channels=19)
+    fake = FakeDevice(config)
+    codes = np.random.default_rng(0).integers(-128, 128, (2, 2, 3, 19)).astype(np.int8)
+    memory = fake.memories[Memory.CODES]
+    for tensor, y, x, c in np.ndindex(codes.shape):
+        spec = program.tensors[tensor]
+        word, element = divmod(c, config.drain)
+        row = spec.codes + y * spec.words * 3 + word * 3 + x
+        memory[element // 4, row] |= np.uint32(int(codes[tensor, y, x, c]) & 255) << 8 * (element % 4)
+    device = Device(FakeLink(fake))
+    device.hello()
+    found = read_tensors(device, program, [1, 0])
+    for tensor in (0, 1):
+        np.testing.assert_array_equal(found[tensor], codes[tensor])
