@@ -61,8 +61,7 @@ class LinkBench:
         """Simulate until ``bench`` is through."""
 
         def convert(word: Any) -> Word:
-            assert word.last == 0
-            return Word(word.offset, tuple(word.codes), word.valid)
+            return Word(word.word.offset, tuple(word.word.codes), word.word.valid)
 
         simulate(
             ResetInserter(self.reset)(self.dut),
@@ -216,7 +215,7 @@ def requests(rng: random.Random, fake: FakeDevice) -> Iterator[tuple[int, bytes]
 
 @pytest.mark.parametrize(
     ("array", "stall", "seed", "count"),
-    [("1x4@25F", 0, 1, 150), ("1x16@25F", 0.3, 2, 100), ("1x16", 0.6, 3, 90)],
+    [("1x4@25F", 0, 2, 200), ("1x16@25F", 0.3, 2, 150), ("8x16@virtual", 0.6, 3, 120)],
 )
 def test_link_answers_and_acts_as_the_device_in_plain_python(array, stall, seed, count):
     config = ArrayConfig.parse(array)
@@ -361,7 +360,10 @@ def test_state_in_doubt_asks_for_a_key_frame(event):
             case "hello":
                 assert await request(Packet.HELLO) == Status.OK
             case "layers":
-                assert await request(Packet.WRITE, address(Memory.LAYERS, 0, 9) + bytes(4)) == Status.OK
+                assert (
+                    await request(Packet.WRITE, address(Memory.LAYERS, 0, LAYER_WORDS - 1) + bytes(4))
+                    == Status.OK
+                )
             case "begin":
                 assert await request(Packet.BEGIN, b"\0") == Status.OK
             case "incomplete":
@@ -379,6 +381,19 @@ def test_state_in_doubt_asks_for_a_key_frame(event):
         assert await request(Packet.BEGIN, b"\0") == (Status.OK if known else Status.NEEDS_KEY)
         assert await frame(1, whole) == Status.OK
         assert await request(Packet.BEGIN, b"\0") == Status.OK
+
+    b.run(bench)
+
+
+def test_last_column_of_the_widest_memory():
+    config = ArrayConfig.parse("8x16@virtual")
+    b, column = LinkBench(config), columns(Memory.PARAMS, config) - 1
+
+    async def bench(ctx: Any) -> None:
+        await b.request(ctx, Packet.HELLO, 0)
+        write = address(Memory.PARAMS, column, 3) + bytes([7, 0, 0, 0])
+        assert await b.request(ctx, Packet.WRITE, 1, write) == b"\0"
+        assert np.argwhere(b.memories[Memory.PARAMS]).tolist() == [[column, 3]]
 
     b.run(bench)
 

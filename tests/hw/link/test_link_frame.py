@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,27 +11,31 @@ import pytest
 from link_bench import simulate, sink, source
 
 from stillframe.contract import ArrayConfig, Mode
-from stillframe.contract.array import MASK_BITS
+from stillframe.contract.array import MASK_COLUMNS
 from stillframe.driver.runs import encode_runs
 from stillframe.hw.link.frame import FrameReceiver
 
-CONFIGS = {4: ArrayConfig.parse("1x4"), 2: ArrayConfig.parse("1x16@25F")}
-CONFIGS[1] = ArrayConfig(**CONFIGS[2].as_dict() | {"drain": 1})  # type: ignore[arg-type]
+CONFIGS = {
+    drain: replace(ArrayConfig.parse("1x4"), banks=max(1, drain // 4), drain=drain)
+    for drain in (1, 2, 4, 16, 32)
+}
 ZERO_POINT = -11
 
-WordTuple = tuple[int, tuple[int, ...], int, int]
+Place = tuple[int, int, int, int, int, int]
+WordTuple = tuple[int, tuple[int, ...], int, Place]
 
 
 def words_of(codes: np.ndarray, pixels: list[tuple[int, int]], drain: int) -> Iterator[WordTuple]:
-    """(offset, codes, valid, last) of each word of the given (y, x)."""
+    """(offset, codes, valid, place) of each word of the given (y, x)."""
     _, width, channels = codes.shape
-    words = -(-channels // drain)
-    pitch = -(-width * words * drain // MASK_BITS) * MASK_BITS // drain
+    words, mask_words = -(-channels // drain), -(-width // MASK_COLUMNS)
     for y, x in pixels:
         for w in range(words):
             part = codes[y, x, w * drain : (w + 1) * drain].tolist()
             padded = (*part, *[ZERO_POINT] * (drain - len(part)))
-            yield y * pitch + x * words + w, padded, (1 << len(part)) - 1, 0
+            block, column = divmod(x, MASK_COLUMNS)
+            place = y, y * words * mask_words, block, column, int(w == 0), int(w == words - 1)
+            yield (y * words + w) * width + x, padded, (1 << len(part)) - 1, place
 
 
 class Bench:
@@ -56,7 +61,9 @@ class Bench:
             "out_width": width,
             "out_height": height,
             "out_words": words,
-            "out_pitch": -(-width * words * drain // MASK_BITS) * MASK_BITS // drain,
+            "out_pitch": width * words,
+            "out_mask_words": -(-width // MASK_COLUMNS),
+            "out_mask_pitch": -(-width // MASK_COLUMNS) * words,
             "out_zero_point": ZERO_POINT,
             "out_mode": int(mode),
             "key": int(key),
@@ -80,8 +87,10 @@ class Bench:
         return tuple(bool(ctx.get(s)) for s in (progress.complete, progress.truncated, progress.overflow))
 
     def run(self, bench: Any, cycles: int = 100_000) -> None:
-        def convert(word: Any) -> WordTuple:
-            return word.offset, tuple(word.codes), word.valid, word.last
+        def convert(given: Any) -> WordTuple:
+            word, place = given.word, given.place
+            where = place.y, place.mask, place.block, place.column, place.first, place.last
+            return word.offset, tuple(word.codes), word.valid, where
 
         simulate(
             self.dut,
@@ -93,8 +102,8 @@ class Bench:
 
 
 @pytest.mark.parametrize("stall", [0, 0.5])
-@pytest.mark.parametrize("shape", [(3, 7, 3), (2, 9, 1), (4, 3, 4), (2, 3, 11), (1, 1, 40)])
-@pytest.mark.parametrize("drain", [4, 2, 1])
+@pytest.mark.parametrize("shape", [(3, 7, 3), (2, 19, 1), (4, 3, 4), (2, 9, 11), (1, 1, 40)])
+@pytest.mark.parametrize("drain", [32, 16, 4, 2, 1])
 def test_words_of_dense_and_changed_frames(drain, shape, stall):
     rng = np.random.default_rng(drain)
     b = Bench(drain, shape, stall=stall)
@@ -115,12 +124,9 @@ def test_words_of_dense_and_changed_frames(drain, shape, stall):
             for payload in encode_runs(new, sent):
                 assert await b.give(ctx, payload) == (True, False, False)
             taken = [p for p in everywhere if changed[p]]
-            got = {word[0]: word for word in b.words}
-            want = {word[0]: word for word in words_of(new, taken, drain)}
-            assert got == got | want
-            assert sorted(got) == [word[0] for word in b.words], "each word once, in raster order"
-            bridged = {word[0]: word for word in words_of(new, everywhere, drain)}
-            assert got == {offset: bridged[offset] for offset in got}
+            want, every = set(words_of(new, taken, drain)), list(words_of(new, everywhere, drain))
+            assert want <= set(b.words)
+            assert b.words == [word for word in every if word in b.words], "each word once, pixel by pixel"
             sent = new
 
     b.run(bench)
@@ -188,6 +194,6 @@ def test_runs_that_do_not_fit_are_reported_and_forgotten(payload, words, truncat
         b.words.clear()
         await b.begin(ctx)
         assert await b.give(ctx, bytes([1, 1, 5, 6])) == (True, False, False)
-        assert b.words == [(1, (5, 6, ZERO_POINT, ZERO_POINT), 3, 0)]
+        assert b.words == [(1, (5, 6, ZERO_POINT, ZERO_POINT), 3, (0, 0, 0, 1, 1, 1))]
 
     b.run(bench)

@@ -20,7 +20,7 @@ CONFIG = ArrayConfig.parse("1x16")
         (PacketReceiver, 280, 1),
         (PacketSender, 280, 0),
         (lambda: CommandProcessor(CONFIG), 820, 0),
-        (lambda: FrameReceiver(CONFIG), 320, 0),
+        (lambda: FrameReceiver(CONFIG), 540, 0),
     ],
     ids=["link", "receiver", "sender", "commands", "frame"],
 )
