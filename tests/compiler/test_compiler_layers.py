@@ -50,8 +50,19 @@ def test_depthwise(multiplier: int, config: ArrayConfig, mode: str) -> None:
     check(graph, compile_graph(graph, config, mode=mode), 0, 1)
 
 
+@pytest.mark.parametrize("config", ARRAYS, ids=lambda config: config.name)
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+@pytest.mark.parametrize("kernel", [1, 3, 10])
+def test_depthwise_with_strides(kernel: int, stride: int, config: ArrayConfig) -> None:
+    """Neighbouring lanes have kernel columns a stride apart; the longest kernel takes several cycles."""
+    layer = Layer(DepthwiseConv, (2, kernel), 1, strides=(1, stride), padding=((0, 0), (kernel // 2, 3)))
+    graph = shaken(chain((3, 23, 18), layer, zero_point=5))
+    check(graph, compile_graph(graph, config, mode="delta"), 0, 1)
+
+
 LAYERS = {
     "large kernel": [Layer(Conv, (11, 9), 5, padding=((5, 5), (4, 4)))],
+    "kernel in strips": [Layer(Conv, (2, 15), 5, padding=((0, 0), (12, 12)))],
     "unequal strides": [Layer(Conv, (3, 2), 6, strides=(4, 3))],
     "dilated": [Layer(Conv, (3, 3), 6, dilation=(2, 2), padding=((2, 2), (2, 2)))],
     "padded beyond the kernel": [Layer(Pad, padding=SPAN), Layer(Conv, (2, 2), 6)],
@@ -71,13 +82,14 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("zero_point", [-128, 11])
+@pytest.mark.parametrize(("array", "zero_point"), [("1x4@virtual", -128), ("4x16", 11)])
 @pytest.mark.parametrize("kind", LAYERS)
-def test_layer(kind: str, zero_point: int) -> None:
+def test_layer(kind: str, array: str, zero_point: int) -> None:
+    config = roomy(ArrayConfig.parse(array))
     graph = shaken(chain((9, 7, 6), *LAYERS[kind], zero_point=zero_point))
     for mode in ("delta", "direct", "dense"):
-        check(graph, compile_graph(graph, ARRAY, mode=mode), 0, 2)
-    check(graph, compile_graph(graph, ARRAY, threshold=9), 9, 3)
+        check(graph, compile_graph(graph, config, mode=mode), 0, 2)
+    check(graph, compile_graph(graph, config, threshold=9), 9, 3)
 
 
 @pytest.mark.parametrize("first", [True, False])
