@@ -19,7 +19,7 @@ SLACK = 7
 LEAST_SLACK = 3
 """Slots that blocks of one column must leave to them, before a row is cut into strips."""
 
-STRIP = 8
+STRIP = SLOTS // 2
 """Output columns of a strip: half of the slots, so that a strip is worked off while another is drained."""
 
 PHASED_STRIDES = (1, 2, 4, 8)
