@@ -188,7 +188,7 @@ class MaskWriter(wiring.Component):
             self.mask_bits.eq(Mux(zero | (block != held), 0, load.data.as_value())),
         ]
 
-        m.d.comb += [
+        m.d.sync += [
             Assert(~take | (place.first == (word == 0))),
             Assert(~(take & place.last) | fresh | (word == last_word)),
             Assert(~(full & place.first) | (place.y >= row)),
@@ -223,8 +223,8 @@ class MaskWriter(wiring.Component):
             self.flag_en.eq(marked | clear),
             self.flag_row.eq(layer.out_rows + Mux(marked, row, next_row)),
             self.flag.eq(marked),
-            Assert(~(marked & clearing) | (row < next_row)),
         ]
+        m.d.sync += Assert(~(marked & clearing) | (row < next_row))
         with m.If(~marked):
             m.d.sync += [clearing.eq(clear), next_row.eq(next_row + clear)]
         with m.If(self.start):

@@ -135,32 +135,43 @@ def test_event_for_no_lane_is_caught() -> None:
     simulate(scanner, bench, forbidden)
 
 
-def test_updates_with_falling_offsets_are_caught() -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"y": 0, "mask": 4, "block": 2},
+        {"y": 1, "mask": 8, "block": 0},
+        {"y": 1, "mask": 8, "block": 4},
+        {"y": 1, "mask": 8, "block": 2, "last": 0},
+    ],
+    ids=["row", "column", "outside", "word"],
+)
+def test_updates_out_of_order_are_caught(wrong: dict[str, int]) -> None:
     writer = MaskWriter(CONFIG)
-    words = MASK_BITS // CONFIG.drain
 
-    async def bench(ctx: SimulatorContext) -> None:
-        drive(ctx, writer.layer, out_pitch=4 * words, out_height=2)
+    async def tensor(ctx: SimulatorContext, *places: dict[str, int]) -> None:
+        drive(ctx, writer.layer, out_mask_words=4, out_mask_pitch=8, out_height=2)
         drive(ctx, writer, start=1)
         await ctx.tick()
         drive(ctx, writer, start=0)
-        for offset in (0, words, 3 * words - 1, 4 * words):
-            drive(ctx, writer.i, valid=1, payload={"offset": offset, "bits": 1})
-            await ctx.tick().until(writer.i.ready)
+        for place in places:
+            payload = {"bits": 1, "place": {"first": 1, "last": 1} | place}
+            drive(ctx, writer.i, valid=1, payload=payload)
+            while not ctx.get(writer.i.ready):
+                await ctx.tick()
+            await ctx.tick()
         drive(ctx, writer.i, valid=0)
         drive(ctx, writer, finish=1)
         await ctx.tick()
         drive(ctx, writer, finish=0)
-        await ctx.tick().until(~writer.busy)
-        drive(ctx, writer, start=1)
-        await ctx.tick()
-        drive(ctx, writer, start=0)
-        drive(ctx, writer.i, valid=1, payload={"offset": words})
-        await ctx.tick().until(writer.i.ready)
+        while ctx.get(writer.busy):
+            await ctx.tick()
+
+    async def bench(ctx: SimulatorContext) -> None:
+        await tensor(ctx, *({"mask": mask, "block": block} for mask in (0, 4) for block in (0, 2, 2, 3)))
+        await tensor(ctx, {"y": 1, "mask": 8, "block": 1}, {"y": 1, "mask": 8, "block": 3})
 
     async def forbidden(ctx: SimulatorContext) -> None:
-        drive(ctx, writer.i, payload={"offset": 0})
-        await ctx.tick()
+        await tensor(ctx, {"y": 1, "mask": 8, "block": 1}, wrong, {"y": 1, "mask": 8, "block": 3})
 
     simulate(writer, bench, forbidden)
 
