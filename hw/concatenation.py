@@ -17,7 +17,8 @@ class Concatenation(wiring.Component):
     """Packs the channels of a pixel's words, of each the first ``count``, into whole words.
 
     An output word is due when its last channel has come; the last one when a word is ``ready``, which must
-    leave no channels over. Takes a word a cycle and cannot be stalled. Latency ``LATENCY`` cycles.
+    leave no channels over. A word for which neither holds comes only where no channels wait (it is the
+    first tensor's last one). Takes a word a cycle and cannot be stalled. Latency ``LATENCY`` cycles.
 
     Ports:
         done, o: An output word. Elements that its ``valid`` does not mark are anything.
@@ -68,7 +69,7 @@ class Concatenation(wiring.Component):
         turned = i.output.word.codes.as_value()
         for bit, shift in enumerate(held):
             turned = Mux(shift, turned.rotate_left(8 << bit), turned)
-        present, is_full = Signal(), Signal(reset_less=True)
+        present = Signal()
         codes, keep = Signal(8 * drain, reset_less=True), Signal(drain, reset_less=True)
         output = Signal(placed(table_word(self._config)), reset_less=True)
         m.d.comb += [
@@ -80,7 +81,7 @@ class Concatenation(wiring.Component):
             present.eq(self.valid),
             self.done.eq(self.valid & done),
             Assert(~(self.valid & i.ready) | (together <= drain)),
-            is_full.eq(full),
+            Assert(~self.valid | done | (held == 0)),
             codes.eq(turned),
             *(keep[d].eq(held > d) for d in range(drain)),
             output.eq(i.output),
@@ -96,14 +97,14 @@ class Concatenation(wiring.Component):
                 row.eq(row_here + done),
             ]
 
-        # Stage 2: those that wait, and beside them the new ones; what is over comes first in the next word.
+        # Stage 2: those that wait, and beside them the new ones; those of them that are over wait in turn.
         kept = Signal(8 * drain, reset_less=True)
         merged = Signal(8 * drain)
         for d in range(drain):
             byte = slice(8 * d, 8 * d + 8)
             m.d.comb += merged[byte].eq(Mux(keep[d], kept[byte], codes[byte]))
         with m.If(present):
-            m.d.sync += kept.eq(Mux(is_full, codes, merged))
+            m.d.sync += kept.eq(codes)
         m.d.comb += [
             self.o.eq(output),
             self.o.word.codes.as_value().eq(merged),

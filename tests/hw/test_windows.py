@@ -63,7 +63,12 @@ def test_a_word_without_a_place_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     simulate(windows, nothing, filling(windows, layers()[1]))
 
 
-def test_channels_left_over_by_a_pixel_s_last_word_are_caught() -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [{"count": 2, "ready": 1}, {"count": 0}],
+    ids=["channels left over", "channels wait for a second word"],
+)
+def test_words_that_do_not_fit_together_are_caught(wrong: dict[str, int]) -> None:
     concatenation = Concatenation(CONFIG)
 
     async def word(ctx: SimulatorContext, **fields: int) -> None:
@@ -77,7 +82,7 @@ def test_channels_left_over_by_a_pixel_s_last_word_are_caught() -> None:
         await word(ctx, count=DRAIN - 1, first=1)
 
     async def forbidden(ctx: SimulatorContext) -> None:
-        await word(ctx, count=2, ready=1)
+        await word(ctx, **wrong)
         await ctx.tick()
 
     simulate(concatenation, bench, forbidden)

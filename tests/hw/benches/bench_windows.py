@@ -175,6 +175,18 @@ async def rest_of_a_concatenation_a_cycle_later(dut: Any) -> None:
     assert bench.output.cycles == [first + 3 * pixel + n for pixel in range(18) for n in (1, 2)]
 
 
+@cocotb.test()
+async def zero_points_wait_for_no_grant(dut: Any) -> None:
+    """Nothing is read for windows outside the image."""
+    bench = Bench(dut)
+    await start(dut)
+    source = CodeMap(1, 4, bench.config.drain + 1, bench.config.drain)
+    await bench.set_layer(WindowLayer(Op.POOL, (source,), (3, 4), -7, padding=(1, 0)))
+    bench.stall = 1.0
+    await bench.check([0, 2])
+    assert not bench.reads
+
+
 def full(bench: Bench) -> list[WindowLayer]:
     """A layer of each operator, with more words than there are places."""
     channels = 3 * bench.config.drain + 1
