@@ -24,7 +24,7 @@ ERROR = 0.05
 AROUND = 11
 """Cycles of the sequencer around a layer's work."""
 
-REST = FIELD_WORDS + 8
+REST = FIELD_WORDS + 3
 """Cycles for a layer that rests: the next one's descriptor is loaded meanwhile."""
 
 INPUT = 8

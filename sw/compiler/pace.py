@@ -36,11 +36,12 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
     encoded = target.width * target.words / np.maximum(reads, 1)
     found = taken = reader = writer = np.zeros(len(given))
     for row, cycles in enumerate(reads):
-        found = np.maximum(found + find[row], taken + AHEAD)
+        there = rows.given[:, row]
+        found = np.where(there, np.maximum(found + find[row], taken + AHEAD), found)
         taken = np.maximum(found, reader - FIRST)
-        reader = np.maximum(taken + FIRST, reader) + cycles
+        reader = np.where(there, np.maximum(taken + FIRST, reader) + cycles, reader)
         last = reader + ENCODED[step.op] * (1 - encoded[row]) + WRITTEN
-        writer = np.where(cycles > 0, np.maximum(last, writer) + closing[row], writer)
+        writer = np.where(there, np.maximum(last, writer) + closing[row], writer)
     return np.maximum(writer, found + find[-1])
 
 

@@ -61,5 +61,8 @@ def finding(network: Network, layer: int, rows: Rows) -> Times:
     step = network.step(layer)
     kernel = 2 if len(step.inputs) == 2 else step.window[0]
     cycles: Times = max(kernel, 2) * np.column_stack([rows.advance, rows.left]).T.astype(float)
-    cycles[0] += max(step.padding[0][0], step.strides[0]) + FOUND
+    before = max(step.padding[0][0], step.strides[0]) + FOUND
+    some = rows.given.any(axis=1)
+    cycles[0] += before * some
+    cycles[-1] += before * ~some
     return cycles

@@ -98,24 +98,24 @@ class Steps:
         in_first = row.of_block.sum(axis=0) / np.maximum(requests, 1)
         late = 1 - in_first * early.reshape(-1, passes, len(row.complete))
         rest = 1 - in_first * (1 - 1 / row.asked.sum(axis=0).max(initial=1))
-        of_pass = np.arange(drain.shape[1] * passes)[:, None] * (row.strip[-1] + 1)
+        first_strip = np.arange(drain.shape[1] * passes)[:, None] * (row.strip[-1] + 1)
         return cls(
-            rows,
-            passes * len(row.complete),
-            np.tile(row.of_block.sum(axis=0), passes),
-            steps(requests),
-            steps(rows.pick(of_class(walk.words).max(axis=-2)) + mark),
-            steps(rows.pick(events.max(axis=-2)) + mark),
-            steps(rows.pick(events.sum(axis=-2)) + mark),
-            steps(taps + single * mark),
-            steps(_by_block(drain, row)),
-            steps(_by_block(words, row)),
-            steps(write),
-            slot,
-            behind,
-            steps(late),
-            steps(rest),
-            (of_pass + row.strip).reshape(-1),
+            rows=rows,
+            row=passes * len(row.complete),
+            looks=np.tile(row.of_block.sum(axis=0), passes),
+            requests=steps(requests),
+            words=steps(rows.pick(of_class(walk.words).max(axis=-2)) + mark),
+            scan=steps(rows.pick(events.max(axis=-2)) + mark),
+            items=steps(rows.pick(events.sum(axis=-2)) + mark),
+            taps=steps(taps + single * mark),
+            drain=steps(_by_block(drain, row)),
+            drained=steps(_by_block(words, row)),
+            write=steps(write),
+            slot=slot,
+            behind=behind,
+            late=steps(late),
+            rest=steps(rest),
+            strips=(first_strip + row.strip).reshape(-1),
         )
 
 

@@ -70,16 +70,16 @@ def time_mac(steps: Steps, find: Times, groups: int) -> Times:
     strips = np.searchsorted(steps.strips, np.arange(-STRIPS, steps.strips[-1] + 1), side="right")
     looks = np.resize(steps.looks, count)
     looked = np.searchsorted(looks.cumsum(), looks.cumsum() - LOOKS, side="left")
-    row_found, row_taken = np.zeros(frames), np.zeros(frames)
-    there = np.repeat(steps.rows.given.T, steps.row, axis=0).astype(float)
+    row_found, row_taken = np.zeros((len(find), frames)), np.zeros(frames)
     for n in range(count):
         now = look_end[n]
-        if n % steps.row == 0:
-            row_found = np.maximum(row_found + find[n // steps.row], row_taken + AHEAD)
-            now = row_taken = np.maximum(row_found, now)
+        row, in_row = divmod(n, steps.row)
+        if in_row == 0:
+            row_found[row + 1] = np.maximum(row_found[row] + find[row], row_taken + AHEAD)
+            now = row_taken = np.maximum(row_found[row + 1], now)
         if n == 0 or steps.strips[n] > steps.strips[n - 1]:
-            now = np.maximum(now + STRIP * there[n], drain_end[strips[steps.strips[n]]])
-        look_end[n + 1] = np.maximum(now + looks[n] * there[n], walk_begin[looked[n]])
+            now = np.maximum(now + STRIP, drain_end[strips[steps.strips[n]]])
+        look_end[n + 1] = np.maximum(now + looks[n], walk_begin[looked[n]])
 
         walk_begin[n + 1] = now = np.maximum(walk_end[n], now + LOOKED)
         scan_begin[n + 1] = np.maximum(scan_end[n], now[:, None] + SCAN)
@@ -105,7 +105,10 @@ def time_mac(steps: Steps, find: Times, groups: int) -> Times:
         write_end[n + 1] = write_begin[n + 1] + steps.write[n]
         room = before_write.room(n, write_begin[1:], write_end[1:])
         drain_end[n + 1] = np.maximum(drain_end[n + 1], room)
-    return np.maximum(write_end[-1], row_found + find[-1])
+    # Steps behind a frame's last row take nothing, but may wait for what is before them.
+    rows, frame = steps.rows.given.sum(axis=1), np.arange(frames)
+    done: Times = np.maximum(write_end[rows * steps.row, frame], row_found[rows, frame] + find[-1])
+    return done
 
 
 class _Queue:

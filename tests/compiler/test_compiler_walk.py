@@ -11,8 +11,9 @@ from column_requests import Strip
 from small_graphs import Layer, chain
 
 from stillframe.compiler import compile_with_plan
+from stillframe.compiler.estimate import time_layer
 from stillframe.compiler.network import Network
-from stillframe.compiler.rows import Rows
+from stillframe.compiler.rows import FOUND, Rows
 from stillframe.compiler.steps import Steps
 from stillframe.compiler.walk import Row, walk
 from stillframe.contract import ArrayConfig
@@ -131,3 +132,28 @@ def test_slots_of_a_step() -> None:
     # 4 words of 4 channels for each of 8 pixels, of the first block only 7 and a cycle for the other.
     assert steps.drain[:, 0].tolist() == [29, 32, 32, 32, 32] * 4
     assert steps.drained[:, 0].tolist() == [28, 32, 32, 32, 32] * 4
+
+
+def test_changes_that_no_window_sees() -> None:
+    """A layer that runs without a row to give takes what its row finder takes."""
+    config = ArrayConfig.parse("4x16@virtual")
+    graph = chain((8, 8, 4), Layer(Conv, (1, 1), 4, strides=(2, 2)))
+    network = compile_with_plan(graph, config)[1].network
+    marks = np.zeros((2, 8, 8, 4), np.bool_)
+    marks[:, 1::2] = True
+    (cycles,) = set(time_layer(network, 1, False, [marks], np.zeros((2, 4), np.bool_)))
+    assert cycles == 4 * 2 + 2 + FOUND
+    assert (time_layer(network, 1, True, [marks], np.zeros((2, 4), np.bool_)) > cycles + 4 * 4).all()
+
+
+def test_frames_are_timed_as_if_alone() -> None:
+    """Busy and quiet frames side by side, of which each has other rows."""
+    random = np.random.default_rng(3)
+    graph = chain((20, 24, 8), Layer(Conv, (3, 3), 20, padding=((1, 1), (1, 1))))
+    network = compile_with_plan(graph, ArrayConfig.parse("2x8@virtual"))[1].network
+    marks = random.random((6, 20, 24, 8)) < np.array([0.9, 0.2, 0.03, 0.003, 0.001, 0])[:, None, None, None]
+    flags = random.random((6, 20)) < 0.5
+    together = time_layer(network, 1, False, [marks], flags)
+    alone = [time_layer(network, 1, False, [marks[[f]]], flags[[f]])[0] for f in range(6)]
+    assert together.tolist() == alone
+    assert (np.diff(together) < 0).all()

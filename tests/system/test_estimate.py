@@ -120,6 +120,16 @@ def test_single_convolutions(array: str, inputs: int, outputs: int, density: flo
     compare(device(array), program, plan, codes)
 
 
+def test_frames_without_changes(device: Arrays) -> None:
+    """Every other frame is the one before: all layers rest."""
+    array = "4x16@virtual"
+    graph, frames = network("resnet8")
+    codes = np.repeat(frames("carphone", 2), 2, axis=0)
+    profile = profile_graph(graph, codes)
+    program, plan = compile_with_plan(graph, ArrayConfig.parse(array), mode="delta", profile=profile)
+    compare(device(array), program, plan, codes)
+
+
 @pytest.mark.parametrize(
     ("name", "clip"),
     [
@@ -149,7 +159,7 @@ def test_half_of_the_state_still_beats_direct(name: str, device: Arrays) -> None
     graph, frames = network(name)
     codes, whole = frames("carphone", FRAMES), ArrayConfig.parse(array)
     profile = profile_graph(graph, codes)
-    state = {}
+    state: dict[str, int] = {}
     cycles = {}
     for mode, config in {
         "delta": whole,
