@@ -1,0 +1,148 @@
+"""Every stream that a component gives keeps the contract, whatever comes in: proved by induction.
+
+Memories have a few words and words two elements; neither is what the contract hangs on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from amaranth.hdl import Assert, Assume, Module, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import Out
+from contract import Check, Harness, streams
+from inside import Inside
+from prover import prove
+from tiny_arrays import tiny_array
+
+import stillframe.hw
+from stillframe.hw.activation_table import ActivationTable
+from stillframe.hw.column_blocks import ColumnBlocks
+from stillframe.hw.column_walker import ColumnWalker
+from stillframe.hw.delta_encoder import DeltaEncoder
+from stillframe.hw.drain import Drain
+from stillframe.hw.event_router import EventRouter
+from stillframe.hw.event_scanner import EventScanner
+from stillframe.hw.link.commands import CommandProcessor
+from stillframe.hw.link.frame import FrameReceiver
+from stillframe.hw.link.link import Link
+from stillframe.hw.link.receiver import PacketReceiver
+from stillframe.hw.link.sender import PacketSender
+from stillframe.hw.queue import Queue
+from stillframe.hw.requantiser import Requantiser
+from stillframe.hw.request_walker import RequestWalker
+from stillframe.hw.row_finder import RowFinder
+from stillframe.hw.state_update import StateUpdate
+from stillframe.hw.strip_walker import StripWalker
+from stillframe.hw.window_walker import WindowWalker
+from stillframe.hw.windows import Windows
+
+DEPTH = 3
+CONFIG = tiny_array()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A component and what its proof takes.
+
+    Attributes:
+        make: Makes the component.
+        check: What else holds, without which the contract does not follow.
+        withdrawn: See :class:`~contract.Harness`.
+        trust: See :func:`~prover.prove`.
+    """
+
+    make: Callable[[], wiring.Component]
+    check: Check | None = None
+    withdrawn: Mapping[str, Callable[[Any], Value]] = field(default_factory=dict)
+    trust: bool = False
+
+
+def _as_documented(m: Module, dut: Any, inside: Inside) -> None:
+    """Layers start when nothing is under way, and the host writes parameters then."""
+    if hasattr(dut, "start") and hasattr(dut, "busy"):
+        m.d.comb += Assume(~dut.start | ~dut.busy)
+    if hasattr(dut, "write_en"):
+        m.d.comb += Assume(~(dut.write_en & dut.i.valid))
+
+
+def _packet_at_hand(m: Module, dut: Any, inside: Inside) -> None:
+    """A packet is there from IDLE (state 0) on until it is answered."""
+    m.d.comb += Assert((inside["fsm_state"] == 0) | dut.header.valid)
+
+
+# The bytes of a packet that nobody wants vanish with it.
+LEFTOVERS = {"payload": lambda dut: dut.header.valid & dut.header.ready}
+
+CLAIMS: dict[type[wiring.Component], Claim] = {
+    ActivationTable: Claim(lambda: ActivationTable(CONFIG), _as_documented),
+    ColumnBlocks: Claim(ColumnBlocks, trust=True),
+    ColumnWalker: Claim(lambda: ColumnWalker(CONFIG), _as_documented, trust=True),
+    CommandProcessor: Claim(lambda: CommandProcessor(CONFIG), _packet_at_hand, LEFTOVERS),
+    DeltaEncoder: Claim(lambda: DeltaEncoder(CONFIG)),
+    Drain: Claim(lambda: Drain(CONFIG), trust=True),
+    EventRouter: Claim(lambda: EventRouter(tiny_array(2)), trust=True),
+    EventScanner: Claim(lambda: EventScanner(CONFIG, 0), trust=True),
+    FrameReceiver: Claim(lambda: FrameReceiver(CONFIG)),
+    Link: Claim(lambda: Link(CONFIG)),
+    PacketReceiver: Claim(PacketReceiver, withdrawn=LEFTOVERS),
+    PacketSender: Claim(PacketSender),
+    Queue: Claim(lambda: Queue(8, 4)),
+    RequestWalker: Claim(RequestWalker, trust=True),
+    Requantiser: Claim(lambda: Requantiser(CONFIG), _as_documented),
+    RowFinder: Claim(lambda: RowFinder(CONFIG), trust=True),
+    StateUpdate: Claim(lambda: StateUpdate(CONFIG), trust=True),
+    StripWalker: Claim(StripWalker, _as_documented),
+    WindowWalker: Claim(WindowWalker),
+    Windows: Claim(lambda: Windows(CONFIG), trust=True),
+}
+
+GIVE_NONE = {
+    "AddressCheck",
+    "CodeMemory",
+    "Concatenation",
+    "Credits",
+    "InfoMemory",
+    "LaneSums",
+    "LayerProducts",
+    "MacArray",
+    "MacBank",
+    "MaskWriter",
+    "MaxPool",
+    "Multiplier",
+    "RequantiseLane",
+    "RescaleLane",
+    "ResidualAdd",
+    "Sequencer",
+    "TapExpander",
+    "WindowReader",
+}
+"""Components without a stream that they give."""
+
+GIVEN_BY_PARTS = {"Accelerator", "EventFinder"}
+"""Components whose streams are those of parts that are held to the contract."""
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=[kind.__name__ for kind in CLAIMS])
+def test_what_is_offered_stays_until_it_is_taken(claim: Claim) -> None:
+    component = claim.make()
+    assert streams(component, Out)
+    prove(Harness(component, claim.check, claim.withdrawn), depth=DEPTH, trust=claim.trust, cut=["$mul"])
+
+
+def test_every_component_with_a_stream_is_held_to_the_contract() -> None:
+    found = set()
+    for module in pkgutil.walk_packages(stillframe.hw.__path__, "stillframe.hw."):
+        members = vars(importlib.import_module(module.name)).values()
+        found |= {
+            kind.__name__
+            for kind in members
+            if inspect.isclass(kind) and issubclass(kind, wiring.Component) and kind.__module__ == module.name
+        }
+    assert found == GIVE_NONE | GIVEN_BY_PARTS | {kind.__name__ for kind in CLAIMS}

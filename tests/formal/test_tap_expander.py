@@ -1,0 +1,133 @@
+"""What the tap expander promises the bank behind it, by induction: no tap for a pixel whose slot may still be
+another's, and none for a pixel that was called complete before. ``test_mac_bank.py`` goes on from there.
+
+Pixels are compared by how far their numbers are ahead of that of the drain's pixel, modulo 64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Assert, Assume, Cat, Module, Mux, Signal, Value
+from contract import Harness
+from inside import Inside
+from prover import prove
+from tiny_arrays import tiny_array
+
+from stillframe.contract.array import SLOTS
+from stillframe.hw.payloads import PIXEL_BITS, event
+from stillframe.hw.tap_expander import MARK_STEP, TapExpander
+
+CONFIG = tiny_array()
+COLUMNS = 3
+"""Kernel columns that are looked at: an event has at most so many taps."""
+
+SETTLING = 4
+"""Cycles from the layer's first until what is computed from its fields is there."""
+
+
+def _step(layer: Any) -> Value:
+    """Pixels from one tap of an event to the next."""
+    return Mux(layer.stride == 1, layer.dilation, 1)
+
+
+def _in_reach(layer: Any, tap: Value, place: Value, ahead: Value) -> Value:
+    """Whether all taps of an event, from the one given on, are for ``SLOTS`` pixels from a certain one on;
+    ``ahead`` is how far the given one's pixel is from that.
+    """
+    ahead = ahead[:PIXEL_BITS]
+    taps = [
+        (tap + n * layer.stride >= layer.kernel_columns)
+        | (place < n * _step(layer))
+        | (ahead >= n * _step(layer))
+        for n in range(COLUMNS)
+    ]
+    return Cat(taps).all() & ((ahead < SLOTS) | (tap >= layer.kernel_columns) | (place < 0))
+
+
+def _surroundings(m: Module, dut: Any) -> tuple[Value, Value]:
+    """A finder and a drain that keep their promises.
+
+    Returns:
+        The last mark that was given, and the cycles since the layer was there, up to ``SETTLING``.
+    """
+    layer, given = dut.layer, dut.i.p
+    settled, mark = Signal(3), Signal(PIXEL_BITS)
+    pixel = Signal(PIXEL_BITS)
+    m.d.sync += settled.eq(Mux(settled == SETTLING, settled, settled + 1))
+    m.d.sync += pixel.eq(dut.pixel)
+    with m.If(dut.i.valid & dut.i.ready & given.mark):
+        m.d.sync += mark.eq(given.complete)
+    before = Signal(PIXEL_BITS)
+    m.d.sync += before.eq(dut.o.complete)
+    m.d.comb += [
+        Assume(~dut.start & (~dut.i.valid | (settled == SETTLING))),
+        Assume((layer.kernel_columns != 0) & (layer.kernel_columns <= COLUMNS)),
+        Assume((layer.stride != 0) & (layer.dilation != 0)),
+        # The drain goes on to the next pixel if the one before was complete.
+        Assume((dut.pixel == pixel) | ((dut.pixel == (pixel + 1)[:PIXEL_BITS]) & (pixel != before))),
+        # The finder's marks go forwards, and its events are for the SLOTS pixels behind the last mark.
+        Assume(~given.mark | ((given.complete - mark)[:PIXEL_BITS] <= SLOTS)),
+        Assume(given.mark | (given.place < 0) | (given.tap < layer.kernel_columns)),
+        Assume(given.mark | _in_reach(layer, given.tap, given.place, given.first + given.place - mark)),
+    ]
+    return mark, settled
+
+
+def _settle(m: Module, dut: Any, inside: Inside, settled: Value) -> None:
+    """Asserts what is computed from the layer's fields, in so many cycles."""
+    layer, step, groups = dut.layer, _step(dut.layer), CONFIG.taps
+
+    def times(value: Value, plain: int, depthwise: int) -> Value:
+        return Mux(layer.depthwise, depthwise * value, plain * value)
+
+    values = [
+        (1, "distance", step),
+        (1, "column_step", times(layer.stride, 1, groups)),
+        (2, "place_step", times(step, 1, groups)),
+        (2, "last_column_0", layer.kernel_columns - times(layer.stride, 1, groups)),
+        (3, "last_column_1", layer.kernel_columns - times(layer.stride, 2, 2 * groups)),
+    ]
+    for t in range(groups):
+        values += [
+            (1, f"columns_{t}", layer.kernel_columns - times(layer.stride, 0, t)),
+            (2, f"places_{t}", times(step, 0, t)),
+        ]
+    m.d.comb += [Assert((settled < cycles) | (inside[name] == value)) for cycles, name, value in values]
+    m.d.comb += Assert(~inside["valid"] | (settled == SETTLING))
+
+
+def _slots(m: Module, dut: Any, inside: Inside) -> None:
+    mark, settled = _surroundings(m, dut)
+    _settle(m, dut, inside, settled)
+    layer = dut.layer
+
+    def ahead(number: Value) -> Value:
+        return (number - dut.pixel)[:PIXEL_BITS]
+
+    # Of the event under way.
+    valid, number = inside["valid"], inside["number"]
+    now = event(CONFIG)(inside["now"])
+    more = (now.tap + inside["column_step"] < layer.kernel_columns) & (now.place >= inside["place_step"])
+    m.d.comb += [
+        Assert(inside["complete"] == mark),
+        Assert(~valid | (inside["last"] == ~more)),
+        Assert(~valid | ((now.place >= 0) & (now.tap < layer.kernel_columns))),
+        Assert(~valid | _in_reach(layer, now.tap, now.place, number - dut.o.complete)),
+    ]
+
+    # The promise: ``before`` is what was called complete with the taps of the cycle before.
+    before = Signal(PIXEL_BITS)
+    m.d.sync += before.eq(dut.o.complete)
+    m.d.comb += [
+        Assert(ahead(mark) <= MARK_STEP),
+        Assert(ahead(dut.o.complete) <= ahead(mark)),
+        Assert(ahead(before) <= ahead(dut.o.complete)),
+    ]
+    for t in range(CONFIG.taps):
+        pixel, enabled = ahead(dut.o.pixels[t]), dut.o.enable[t]
+        m.d.comb += Assert(~enabled | ((pixel < SLOTS) & (pixel >= ahead(before))))
+
+
+def test_a_tap_waits_for_its_slot_and_marks_wait_for_taps() -> None:
+    prove(Harness(TapExpander(CONFIG), _slots), depth=2)
