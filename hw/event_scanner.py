@@ -83,14 +83,14 @@ class EventScanner(wiring.Component):
         words = data.StructLayout(
             {
                 "bits": MASK_COLUMNS * size,
-                "columns": MASK_COLUMNS,  # with a set bit
+                "scan": MASK_COLUMNS * size + 1,  # a bit for each event, the last one for the mark
+                "several": 1,  # of these
                 "events": ADDRESS_BITS,
                 "weight": ADDRESS_BITS,
                 "tap": 7,
                 "place": signed(PLACE_BITS),
                 "first": PIXEL_BITS,
                 "complete": PIXEL_BITS,
-                "end": 1,
                 "final": 1,
             }
         )
@@ -131,56 +131,48 @@ class EventScanner(wiring.Component):
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
 
-        # Stage 1: the word arrives; stage 2: what of it was asked for; stage 3: whether that is anything.
+        # Stage 1: the word arrives; stage 2: what of it was asked for; stage 3: events and mark in it.
         bits = [Signal(MASK_COLUMNS * size, name=f"bits_{n}", reset_less=True) for n in (1, 2)]
-        columns = Signal(MASK_COLUMNS, reset_less=True)
+        scan = Signal(MASK_COLUMNS * size + 1, reset_less=True)
         some = Signal(reset_less=True)
+        columns = Cat(
+            column.any() if element == 0 else Const(0, 1)
+            for column in (bits[0].word_select(n, size) for n in range(MASK_COLUMNS))
+            for element in range(size)
+        )
         m.d.sync += [
             bits[0].eq(read.data & Cat(column.replicate(size) for column in stages[0].columns)),
             bits[1].eq(bits[0]),
-            columns.eq(Cat(bits[0].word_select(n, size).any() for n in range(MASK_COLUMNS))),
+            scan.eq(Cat(Mux(self.layer.depthwise, columns, bits[0]), stages[1].end)),
             some.eq(bits[0].any() | stages[1].end),
         ]
-        last = stages[-1]
         m.d.comb += [
             found.i.valid.eq(valid[-1] & some),
             found.i.p.bits.eq(bits[1]),
-            found.i.p.columns.eq(columns),
+            found.i.p.scan.eq(scan),
+            found.i.p.several.eq((scan & (scan - 1)).any()),
         ]
-        for name in ("events", "weight", "tap", "place", "first", "complete", "end", "final"):
-            m.d.comb += found.i.p[name].eq(last[name])
+        for name in ("events", "weight", "tap", "place", "first", "complete", "final"):
+            m.d.comb += found.i.p[name].eq(stages[-1][name])
         return valid
 
     def _scan(
         self, m: Module, found: Queue, word: data.View[data.StructLayout], go: Value
     ) -> tuple[Signal, Value]:
-        """Takes a word into ``word`` and goes through it: whether there is one, and its next event's bit.
-
-        The bit above those of the elements is the mark's.
-        """
-        size = self._size
-        width = MASK_COLUMNS * size + 1
+        """Takes a word into ``word`` and goes through it: whether there is one, and its next event's bit."""
         scanning = Signal()
         # What is left, the same without its lowest bit, and whether that is anything: all in registers, since
         # they steer many.
-        left = Signal(width, reset_less=True)
-        rest = Signal(width, reset_less=True)
+        left, rest = (Signal(len(word.scan), name=name, reset_less=True) for name in ("left", "rest"))
         more = Signal(reset_less=True)
-
-        whole = Cat(
-            column if element == 0 else Const(0, 1) for column in found.o.p.columns for element in range(size)
-        )
-        wanted = Mux(self.layer.depthwise, whole, found.o.p.bits)
-        source, less = Signal(width), Signal(width)
-        m.d.comb += [
-            found.o.ready.eq(~scanning | (go & ~more)),
-            source.eq(Mux(found.o.ready, Cat(wanted, found.o.p.end), rest)),
-            less.eq(source & (source - 1)),
-        ]
-        with m.If(~scanning | go):
-            m.d.sync += [left.eq(source), rest.eq(less), more.eq(less.any())]
+        less = Signal(len(word.scan))
+        m.d.comb += [found.o.ready.eq(~scanning | (go & ~more)), less.eq(rest & (rest - 1))]
         with m.If(found.o.ready):
+            new = found.o.p.scan
             m.d.sync += [scanning.eq(found.o.valid), word.eq(found.o.p)]
+            m.d.sync += [left.eq(new), rest.eq(new & (new - 1)), more.eq(found.o.p.several)]
+        with m.Elif(go):
+            m.d.sync += [left.eq(rest), rest.eq(less), more.eq(less.any())]
         return scanning, left & ~rest
 
     def _read(
