@@ -30,7 +30,7 @@ class ColumnWalker(wiring.Component):
     row or lies beside the image there are requests without columns, which only say that.
 
     Throughput: a request a cycle, from block to block and from row to row, as long as looks come as fast: a
-    look takes a cycle at least, a strip 4 cycles more. From a row that is taken to its first request it takes
+    look takes a cycle at least, a strip 5 cycles more, a row 8 at least. From a row that is taken to its first request it takes
     ``LATENCY`` cycles, one more for each kernel row above the first live one.
 
     Ports:
@@ -40,7 +40,7 @@ class ColumnWalker(wiring.Component):
         strips: For the drain, each before its first request.
     """
 
-    LATENCY = 11
+    LATENCY = 13
 
     start: Signal
     busy: Signal

@@ -49,60 +49,82 @@ class RequestWalker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layer, look, request = self.layer, self.looks.p, self.o.p
-        last_number = Signal(12)
-        m.d.sync += last_number.eq(Mux(layer.depthwise, 0, layer.in_words - 1))
-
         # The pass to come, brought to its first live kernel row, and the one that is walked.
         waiting, walked = Signal(PASS, reset_less=True), Signal(PASS, reset_less=True)
-        waits, walks = Signal(), Signal()
+        waits, settled, walks = Signal(), Signal(), Signal()
         begin, done = Signal(), Signal()
-        still = waiting.live == 0
+        alone = [
+            Signal(name=f"alone_{n}", reset_less=True) for n in range(2)
+        ]  # their first row is their last
         m.d.comb += [
             self.passes.ready.eq(~waits),
-            begin.eq(waits & (waiting.live[0] | still) & (~walks | (done & look.last))),
+            begin.eq(settled & (~walks | (done & look.last))),
             self.busy.eq(waits | walks | self.o.valid),
         ]
-        with m.If(self.passes.ready):
+        with m.If(~waits):
             m.d.sync += [waits.eq(self.passes.valid), waiting.eq(self.passes.p)]
         with m.Elif(begin):
-            m.d.sync += waits.eq(0)
-        with m.Elif(~waiting.live[0] & ~still):
+            m.d.sync += [waits.eq(0), settled.eq(0)]
+        with m.Elif(waiting.live[0] | (waiting.live == 0)):
+            m.d.sync += [settled.eq(1), alone[0].eq(~waiting.live[1:].any())]
+        with m.Else():
             m.d.sync += [*self._down(waiting, waiting), waiting.live.eq(waiting.live >> 1)]
 
-        # The walk through a look.
+        # The walk through a look. What decides where it goes on is known a cycle before.
         row, word = Signal(POSITION, reset_less=True), Signal(POSITION, reset_less=True)
-        number = Signal(12)  # of the channel word
+        left_words = Signal(12, reset_less=True)  # channel words behind this one
         live = Signal(len(waiting.live), reset_less=True)  # this kernel row, and those below it
-        mark, step, lowest, last_word, advance = Signal(), Signal(), Signal(), Signal(), Signal()
+        last_word, lowest = Signal(reset_less=True), Signal(reset_less=True)  # no word, no live row follows
+        words, single = Signal(12), Signal()  # the same as these two, at the first word
+        step, done_row, advance = Signal(), Signal(), Signal()
+        m.d.sync += [
+            words.eq(Mux(layer.depthwise, 0, layer.in_words - 1)),
+            single.eq(layer.depthwise | (layer.in_words == 1)),
+        ]
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             step.eq(advance & self.looks.valid & walks),
-            mark.eq(look.columns == 0),
-            lowest.eq(~live[1:].any()),
-            last_word.eq((number == last_number) | ~live[0]),
-            done.eq(step & (mark | (lowest & last_word))),
+            done_row.eq(last_word | ~live[0]),
+            done.eq(step & (look.mark | (lowest & done_row))),
             self.looks.ready.eq(done),
         ]
-        with m.If(step & ~last_word):
+        with m.If(step):
             m.d.sync += [
-                number.eq(number + 1),
+                left_words.eq(left_words - 1),
+                last_word.eq(left_words == 1),
                 word.masks.eq(word.masks + layer.in_mask_words),
                 word.events.eq(word.events + layer.in_width),
                 word.weight.eq(word.weight + layer.word_row),
             ]
-        with m.If(step & last_word):
-            m.d.sync += [number.eq(0), live.eq(live >> 1), *self._down(row, row), *self._down(word, row)]
+            with m.If(done_row):
+                m.d.sync += [
+                    live.eq(live >> 1),
+                    lowest.eq(~live[2:].any()),
+                    *self._down(row, row),
+                    *self._down(word, row),
+                ]
+            with m.If(done_row | done):
+                m.d.sync += [left_words.eq(words), last_word.eq(single)]
         with m.If(done):
-            m.d.sync += [number.eq(0), live.eq(walked.live), *_at(row, walked), *_at(word, walked)]
+            m.d.sync += [live.eq(walked.live), lowest.eq(alone[1]), *_at(row, walked), *_at(word, walked)]
             with m.If(look.last):
                 m.d.sync += walks.eq(0)
         with m.If(begin):
-            m.d.sync += [walks.eq(1), walked.eq(waiting)]
-            m.d.sync += [number.eq(0), live.eq(waiting.live), *_at(row, waiting), *_at(word, waiting)]
+            m.d.sync += [
+                walks.eq(1),
+                walked.eq(waiting),
+                alone[1].eq(alone[0]),
+                live.eq(waiting.live),
+                lowest.eq(alone[0]),
+                left_words.eq(words),
+                last_word.eq(single),
+                *_at(row, waiting),
+                *_at(word, waiting),
+            ]
 
         with m.If(advance):
             m.d.sync += [
-                self.o.valid.eq(step & (mark | live[0])),
+                self.o.valid.eq(step & (look.mark | live[0])),
                 request.address.eq(word.masks + look.word),
                 request.events.eq(word.events + look.word * MASK_COLUMNS),
                 request.columns.eq(look.columns),
@@ -115,8 +137,8 @@ class RequestWalker(wiring.Component):
                 request.final.eq(walked.final),
             ]
         m.d.sync += [
-            Assert(~(step & mark) | (look.end & (number == 0))),
-            Assert(~(step & ~mark) | (live != 0)),
+            Assert(~(step & look.mark) | (look.end & (left_words == words))),
+            Assert(~(step & ~look.mark) | (live != 0)),
         ]
         return m
 

@@ -21,9 +21,9 @@ class RowFinder(wiring.Component):
     With ``key`` or ``evaluate_all`` every output row is given. Of two tensors (ADD, CONCAT) the kernel rows
     are a row of each.
 
-    Throughput: an output row takes ``kernel_rows`` cycles, at least 2, given or not; a row that is given can
+    Throughput: an output row takes ``kernel_rows`` cycles, at least 3, given or not; a row that is given can
     wait to be taken while the next one is looked at. The first is there ``max(pad_rows, stride_rows) +
-    kernel_rows + 3`` cycles after ``start``.
+    kernel_rows + 4`` cycles after ``start``.
 
     Ports:
         start: Pulse; ``layer`` is constant from then until ``busy`` falls.
@@ -160,7 +160,7 @@ class RowFinder(wiring.Component):
                     m.d.sync += look_at(top, top_code)
                     m.next = "PROBE"
 
-            with m.State("PROBE"):  # one kernel row's flag a cycle; its answer comes a cycle later
+            with m.State("PROBE"):  # one kernel row's flag a cycle; its answer comes two cycles later
                 m.d.comb += probing.eq(~last | free)
                 with m.If(probing):
                     m.d.sync += [
@@ -191,34 +191,38 @@ class RowFinder(wiring.Component):
             with m.State("FINISH"), m.If(free):
                 m.next = "IDLE"
 
-        # The answers, a cycle behind: whether the row is given is known with the last of them.
-        probed = Signal(INDEX_BITS)
-        probed_valid, probed_inside, probed_last = Signal(), Signal(), Signal()
-        answer, some = Signal(), Signal()
+        # The answers, two cycles behind: whether the row is given is known with the last of them.
+        probed = [Signal(INDEX_BITS, name=f"probed_{n}") for n in range(2)]
+        valid = [Signal(name=f"probed_valid_{n}") for n in range(2)]
+        final = [Signal(name=f"probed_last_{n}") for n in range(2)]
+        probed_inside, answer, some = Signal(), Signal(), Signal()
         live, after = Signal(MAX_KERNEL_ROWS), Signal(MAX_KERNEL_ROWS)
         m.d.comb += [
-            answer.eq(probed_inside & flag_read.data),
             after.eq(live),
-            after.bit_select(probed, 1).eq(answer),
-            free.eq(~probed_last & (~self.o.valid | self.o.ready)),
+            after.bit_select(probed[1], 1).eq(answer),
+            free.eq(~final[0] & ~final[1] & (~self.o.valid | self.o.ready)),
         ]
         m.d.sync += [
-            probed.eq(probe),
-            probed_valid.eq(probing),
             probed_inside.eq(inside),
-            probed_last.eq(probing & last),
+            answer.eq(probed_inside & flag_read.data),
+            probed[0].eq(probe),
+            probed[1].eq(probed[0]),
+            valid[0].eq(probing),
+            valid[1].eq(valid[0]),
+            final[0].eq(probing & last),
+            final[1].eq(final[0]),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(probing & last):
-            m.d.sync += [self.o.p.eq(found)]
-        with m.If(probed_last):
+            m.d.sync += self.o.p.eq(found)
+        with m.If(final[1]):
             m.d.sync += [
                 self.o.valid.eq(some | answer | layer.key | layer.evaluate_all),
                 self.o.p.live.eq(after),
                 live.eq(0),
                 some.eq(0),
             ]
-        with m.Elif(probed_valid):
+        with m.Elif(valid[1]):
             m.d.sync += [live.eq(after), some.eq(some | answer)]
         return m
