@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Signal, signed
+from amaranth.hdl import Assert, Cat, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,10 @@ from .queue import Queue
 from .residual_add import ResidualAdd
 from .signatures import LayerSignature
 from .window_reader import WindowReader
-from .window_walker import WindowWalker
+from .window_walker import WINDOW, WindowWalker
+
+WINDOWS = 4
+"""Windows that may wait to be read. The queue keeps what the reader waits for out of the walker's logic."""
 
 PLACES = 17
 """Output words that may wait."""
@@ -45,7 +48,7 @@ class Windows(wiring.Component):
             which ``read_en`` and ``read_grant`` are high.
     """
 
-    READ_LATENCY = WindowWalker.LATENCY + WindowReader.READ_LATENCY
+    READ_LATENCY = WindowWalker.LATENCY + Queue.LATENCY + WindowReader.READ_LATENCY
     POOL_LATENCY = WindowReader.LATENCY + Queue.LATENCY
     CONCAT_LATENCY = POOL_LATENCY + Concatenation.LATENCY
     ADD_LATENCY = POOL_LATENCY + ResidualAdd.LATENCY
@@ -78,6 +81,7 @@ class Windows(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         m.submodules.walker = walker = WindowWalker()
+        m.submodules.found = found = Queue(WINDOW, WINDOWS)
         m.submodules.reader = reader = WindowReader(config)
         m.submodules.max_pool = max_pool = MaxPool(config)
         m.submodules.concatenation = concatenation = Concatenation(config)
@@ -87,9 +91,11 @@ class Windows(wiring.Component):
         for part in (walker, reader, concatenation, adder):
             wiring.connect(m, wiring.flipped(self.layer), part.layer)
         wiring.connect(m, wiring.flipped(self.rows), walker.i)
-        wiring.connect(m, walker.o, reader.i)
+        wiring.connect(m, walker.o, found.i)
+        wiring.connect(m, found.o, reader.i)
         wiring.connect(m, code_queue.o, wiring.flipped(self.codes))
         wiring.connect(m, sum_queue.o, wiring.flipped(self.sums))
+        parts = (walker, found, reader, concatenation, adder, code_queue, sum_queue)
         m.d.comb += [
             self.read_address.eq(reader.read_address),
             self.read_en.eq(reader.read_en),
@@ -98,9 +104,7 @@ class Windows(wiring.Component):
             reader.room.eq(code_queue.room & sum_queue.room),
             sum_queue.i.p.eq(adder.o),
             sum_queue.i.valid.eq(adder.done),
-            self.busy.eq(
-                walker.busy | reader.busy | concatenation.busy | adder.busy | code_queue.busy | sum_queue.busy
-            ),
+            self.busy.eq(Cat(part.busy for part in parts).any()),
         ]
         m.d.sync += [Assert(~queue.i.valid | queue.i.ready) for queue in (code_queue, sum_queue)]
         for reducer, op in ((max_pool, Op.POOL), (concatenation, Op.CONCAT), (adder, Op.ADD)):

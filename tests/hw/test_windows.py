@@ -40,7 +40,7 @@ def filling(windows: Windows, layer: WindowLayer) -> Testbench:
         drive(ctx, windows.rows, valid=1, payload=layer.row(0))
         await ctx.tick().until(windows.rows.ready)
         drive(ctx, windows.rows, valid=0)
-        for _ in range(3 * PLACES):
+        for _ in range(4 * PLACES):
             await ctx.tick()
 
     return bench
