@@ -79,31 +79,36 @@ class Drain(wiring.Component):
         # The strip under way: pixels left of it, and what changes from pixel to pixel and from word to word.
         strip = Signal(STRIP, reset_less=True)
         active, last_pixel = Signal(), Signal(reset_less=True)
-        last_words = [Signal(7, name=f"last_word_{final}", reset_less=True) for final in range(2)]
-        word, last_word = Signal(7), Signal()
+        words = [Signal(7, name=f"words_{final}", reset_less=True) for final in range(2)]
+        word, last_word = Signal(7), Signal(reset_less=True)
         offset, row = Signal(ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
         right = Signal(signed(15), reset_less=True)  # kernel columns to the right of the image, if positive
         beyond = Signal(signed(14), reset_less=True)
         advance, giving, wanted = Signal(), Signal(), Signal()
         m.d.sync += [
-            last_words[0].eq(layer.pass_words - 1),
-            last_words[1].eq(layer.last_words - 1),
+            words[0].eq(layer.pass_words),
+            words[1].eq(layer.last_words),
             beyond.eq(layer.kernel_columns - layer.in_width),
         ]
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            last_word.eq(word == Mux(strip.final, last_words[1], last_words[0])),
             wanted.eq(self.touched | self.everything),
             giving.eq(active & self.complete & wanted & advance),
             self.release.eq(active & self.complete & Mux(wanted, last_word & advance, 1)),
             self.strips.ready.eq(~active | (self.release & last_pixel)),
         ]
         with m.If(giving):
-            m.d.sync += [word.eq(word + 1), offset.eq(offset + layer.out_width), row.eq(row + 1)]
+            m.d.sync += [
+                word.eq(word + 1),
+                last_word.eq(word + 2 == Mux(strip.final, *reversed(words))),
+                offset.eq(offset + layer.out_width),
+                row.eq(row + 1),
+            ]
         with m.If(self.release):
             m.d.sync += [
                 self.pixel.eq(self.pixel + 1),
                 word.eq(0),
+                last_word.eq(Mux(strip.final, *reversed(words)) == 1),
                 offset.eq(strip.offset + 1),
                 row.eq(strip.row),
                 strip.offset.eq(strip.offset + 1),
@@ -117,6 +122,7 @@ class Drain(wiring.Component):
             m.d.sync += [
                 active.eq(self.strips.valid),
                 strip.eq(self.strips.p),
+                last_word.eq(Mux(self.strips.p.final, *reversed(words)) == 1),
                 offset.eq(self.strips.p.offset),
                 row.eq(self.strips.p.row),
                 right.eq(self.strips.p.left + beyond),

@@ -18,18 +18,18 @@ class MacArray(wiring.Component):
     """``banks`` banks of ``lanes`` lanes. Each works off the taps of its events, one a cycle (depthwise:
     ``taps`` a cycle), unless their pixel is too far from the drain's (:class:`~.tap_expander.TapExpander`).
 
-    ``acc``, ``touches``, ``touched`` and ``complete`` belong to ``pixel``, in the same cycle. A mark taken
-    with no taps before it makes its pixels complete ``LATENCY`` cycles later; so does one taken in the cycle
-    behind an event with one tap.
+    ``complete``, ``touched``, ``touches`` and ``acc`` belong to ``pixel``, in the same cycle; without
+    ``complete`` the others say nothing. A mark taken with no taps before it makes its pixels complete
+    ``LATENCY`` cycles later; so does one taken in the cycle behind an event with one tap.
 
     Ports:
         start: Pulse before a layer.
         i: The events of each bank.
-        pixel: Number of the pixel that is drained next.
+        pixel: Number of the pixel that is drained next: 0 at the start, one more behind each ``release``.
         complete: The sums of that pixel are complete in all banks.
         touched: Some bank has taken a tap for it; touches: each lane group of each bank.
         acc: Its sums, by bank and lane; of lane groups that are not touched anything.
-        release: Pulse: it is drained. From the next cycle on the drain shows the pixel after it.
+        release: Pulse: it is drained.
         events: Convolution: taps taken, of each event in one bank of its class; depthwise: values that are
             not 0 times their taps. Of all banks, ``COUNT_LATENCY`` cycles after they were given to the lanes.
         macs: The multiplications these stand for, likewise: ``pass_macs`` or ``last_macs`` a tap;
@@ -77,7 +77,7 @@ class MacArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer = self._config, self.layer
-        behind = Signal(config.banks)  # banks that are not through with the pixel
+        complete, touched = Signal(config.banks), Signal(config.banks)
         macs = []
         counts = []
         for b in range(config.banks):
@@ -95,7 +95,8 @@ class MacArray(wiring.Component):
                 bank.release.eq(self.release),
                 bank.write_row.eq(self.write_row),
                 bank.write_data.eq(self.write_data),
-                behind[b].eq(bank.complete == self.pixel),
+                complete[b].eq(bank.complete),
+                touched[b].eq(bank.touched),
                 self.touches[b].eq(bank.touches),
             ]
             base = b * config.lanes // COLUMN_LANES
@@ -118,6 +119,6 @@ class MacArray(wiring.Component):
                 m.d.sync += count.eq(taps.enable[0])
             counts.append(Mux(counting, count, 0))
             macs.append(Mux(layer.depthwise, count, Mux(counting, each, 0)))
-        m.d.comb += [self.complete.eq(~behind.any()), self.touched.eq(self.touches.as_value().any())]
+        m.d.comb += [self.complete.eq(complete.all()), self.touched.eq(touched.any())]
         m.d.sync += [self.events.eq(sum(counts)), self.macs.eq(sum(macs))]
         return m

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, signed
+from itertools import pairwise
+
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -22,8 +24,9 @@ class MacBank(wiring.Component):
     """``lanes`` multipliers of 9 x 8 bits. The accumulators of ``ACC_BITS`` bits lie in LUT RAM, in the slot
     that is their pixel's number modulo ``SLOTS``; a slot's first product starts its sum.
 
-    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. ``acc`` and
-    ``touches`` show the slot of ``pixel`` in the same cycle.
+    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What belongs to
+    ``pixel`` is shown in the same cycle. What steers the drain comes from registers, since all of the drain
+    hangs on it: they are loaded for the pixel after this one when this one is released.
 
     Args:
         number: Of the bank, which says which byte of the host's words is whose.
@@ -31,10 +34,11 @@ class MacBank(wiring.Component):
     Ports:
         start: Pulse before a layer: all slots are untouched, no pixel is complete.
         i: The taps of this cycle.
-        pixel: Number of the pixel that is shown; release: pulse, it is drained and its slot free.
-        acc: Sums of the lanes for that pixel, where touched.
-        touches: Whether each lane group has taken a tap for that pixel.
-        complete: Number of the first pixel whose sums are not complete.
+        pixel: Number of the pixel that is shown: 0 at the start, one more behind each ``release``.
+        release: Pulse: that pixel is drained and its slot free.
+        complete: The sums of that pixel are complete.
+        touches: The lane groups that have taken a tap for it; touched: there are any. Both once complete.
+        acc: Sums of the lanes for it, where touched.
         write_en, write_row, write_data: Host writes four lanes' weights of a row.
     """
 
@@ -45,8 +49,9 @@ class MacBank(wiring.Component):
     release: Signal
     i: data.View[data.StructLayout]
     acc: data.View[data.ArrayLayout]
-    touches: Signal
     complete: Signal
+    touched: Signal
+    touches: Signal
     write_en: Signal
     write_row: Signal
     write_data: Signal
@@ -61,8 +66,9 @@ class MacBank(wiring.Component):
                 "pixel": In(PIXEL_BITS),
                 "release": In(1),
                 "acc": Out(data.ArrayLayout(ACCUMULATOR, config.lanes)),
+                "complete": Out(1),
+                "touched": Out(1),
                 "touches": Out(config.taps),
-                "complete": Out(PIXEL_BITS),
                 "write_en": In(config.lanes // COLUMN_LANES),
                 "write_row": In(ADDRESS_BITS),
                 "write_data": In(32),
@@ -101,15 +107,21 @@ class MacBank(wiring.Component):
                 multiplier.b.eq(read.data[lane]),
             ]
 
-        for t in range(config.taps):
-            self._accumulate(m, t, products[t * group : (t + 1) * group])
-
-        complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY)]
-        for n, stage in enumerate(complete):
-            m.d.sync += stage.eq(complete[n - 1] if n else self.i.complete)
-            with m.If(self.start):
-                m.d.sync += stage.eq(0)
-        m.d.comb += self.complete.eq(complete[-1])
+        after = Signal(PIXEL_BITS, init=1)  # the number of the pixel after the one shown
+        complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
+        touches = [
+            self._accumulate(m, t, after, products[t * group : (t + 1) * group]) for t in range(config.taps)
+        ]
+        here, next_one = (Cat(pair) for pair in zip(*touches, strict=True))
+        m.d.sync += [
+            after.eq(after + self.release),
+            *(stage.eq(before) for before, stage in pairwise([self.i.complete, *complete])),
+            self.complete.eq(Mux(self.release, complete[-1] != after, complete[-1] != self.pixel)),
+            self.touches.eq(Mux(self.release, next_one, here)),
+            self.touched.eq(Mux(self.release, next_one.any(), here.any())),
+        ]
+        with m.If(self.start):
+            m.d.sync += [after.eq(1), *(stage.eq(0) for stage in complete), self.complete.eq(0)]
 
         for t in range(config.taps):
             free, pixel = ~self.i.enable[t], self.i.pixels[t]
@@ -119,13 +131,17 @@ class MacBank(wiring.Component):
                 Assert(free | (beyond < SLOTS), "a tap for a pixel that is complete"),
             ]
         m.d.sync += [
-            Assert(~self.release | (self.complete != self.pixel), "drained before it is complete"),
+            Assert(~self.release | self.complete, "drained before it is complete"),
+            Assert(~self.complete | (after == (self.pixel + 1)[:PIXEL_BITS]), "another pixel than the next"),
             Assert(~(write.en.any() & read.en), "weights are written while they are read"),
         ]
         return m
 
-    def _accumulate(self, m: Module, t: int, products: list[Signal]) -> None:
-        """The accumulators of lane group ``t``: which are touched, and read, add and write in one cycle."""
+    def _accumulate(self, m: Module, t: int, after: Signal, products: list[Signal]) -> tuple[Value, Value]:
+        """The accumulators of lane group ``t``: read, add and write in one cycle.
+
+        Returns: Whether those of the pixel shown are touched, and those of the pixel after it.
+        """
         enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
         shown = self.pixel[:SLOT_BITS]
         touched = Signal(SLOTS, name=f"touched_{t}")
@@ -135,7 +151,6 @@ class MacBank(wiring.Component):
             m.d.sync += touched.bit_select(slot, 1).eq(1)
         with m.If(self.start):
             m.d.sync += touched.eq(0)
-        m.d.comb += self.touches[t].eq(touched.bit_select(shown, 1))
 
         # Beside the products on their way: whether they are added, where, and whether they start the sum.
         adding, place, fresh = enable, slot, ~touched.bit_select(slot, 1)
@@ -156,3 +171,4 @@ class MacBank(wiring.Component):
                 write.data[s].eq(Mux(fresh, 0, so_far.data[s]) + product),
                 self.acc[t * len(products) + s].eq(show.data[s]),
             ]
+        return touched.bit_select(shown, 1), touched.bit_select(after[:SLOT_BITS], 1)
