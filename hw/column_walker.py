@@ -30,8 +30,8 @@ class ColumnWalker(wiring.Component):
     row or lies beside the image there are requests without columns, which only say that.
 
     Throughput: a request a cycle, from block to block and from row to row, as long as looks come as fast: a
-    look takes a cycle at least, a strip 5 cycles more, a row 8 at least. From a row that is taken to its first request it takes
-    ``LATENCY`` cycles, one more for each kernel row above the first live one.
+    look takes a cycle at least, a strip 5 cycles more, a row 8 at least. From a row that is taken to its
+    first request it takes ``LATENCY`` cycles, or 5 and one for each kernel row above the first live one.
 
     Ports:
         start: Pulse before a layer, which is constant from then on while ``busy`` or a row is offered: pixels

@@ -8,7 +8,8 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 from column_layers import layer, random_layer, random_rows
-from column_walk import Fields, Strip, convolution, products, walk
+from column_products import convolution, products
+from column_walk import Fields, Strip, walk
 from support import QUIET, Timed, TimedSink, consecutive, cycle, set_layer, wait
 
 from stillframe.hw.column_walker import ColumnWalker
@@ -142,15 +143,15 @@ async def dead_kernel_rows(dut: Any) -> None:
     bench = Bench(dut, 0.0, 7)
     await start(dut)
     fields = plain(bench.rng, 5, 16, 3)
-    for live, dead in ((0b11111, 0), (0b00100, 0), (0b10000, 0), (0b10001, 3), (0b01010, 1)):
-        rows = random_rows(bench.rng, fields, 3, 1.0)
+    for live, dead in ((0b11111, 0), (0b00100, 0), (0b10000, 0), (0b10001, 3), (0b01010, 1), (1 << 40, 0)):
+        rows = random_rows(bench.rng, fields, 3 if live < 32 else 1, 1.0)
         for row in rows:
             row["live"] = live
         await bench.check(fields, rows)
         cycles = bench.requests.cycles
         above = (live & -live).bit_length() - 1
         assert cycles[0] == bench.taken.cycles[0] + max(ColumnWalker.LATENCY, above + 5)
-        looks = 3 * len(list(Strip(fields, 0, 16).looks(False)))
+        looks = len(rows) * len(list(Strip(fields, 0, 16).looks(False)))
         assert cycles[-1] - cycles[0] + 1 == len(cycles) + dead * looks, bin(live)
 
 
