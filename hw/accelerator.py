@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Const, Module, Value
+from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,7 @@ from .credits import Credits
 from .delta_encoder import DeltaEncoder
 from .drain import Drain
 from .event_finder import EventFinder
+from .fused_add import FusedAdd
 from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
@@ -40,11 +41,13 @@ class Accelerator(wiring.Component):
     The path of a MAC layer: ``finder`` -> ``array`` -> ``drain`` -> ``state`` -> ``requantiser`` ->
     ``table`` -> ``encoder`` -> ``writer``, and back into the finder's memories for the next layer. POOL and
     CONCAT layers go from the finder's rows over ``windows`` to the table, ADD layers from there to the
-    requantiser; the link's words go straight to the encoder.
+    requantiser; the link's words go straight to the encoder. A ``fused`` MAC layer's words go from the
+    requantiser over ``fused`` to the adder in ``windows``, and as sums through the requantiser again.
 
     From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
     it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
-    does not travel with it: it waits in ``places`` for the mask to come out.
+    does not travel with it: it waits in ``places`` for the mask to come out. Words of a fused layer start in
+    every second cycle only (see :class:`~.fused_add.FusedAdd`).
     """
 
     rx: stream.Interface
@@ -68,6 +71,7 @@ class Accelerator(wiring.Component):
         m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
+        m.submodules.fused = fused = FusedAdd(config)
         m.submodules.table = table = ActivationTable(config)
         m.submodules.encoder = encoder = DeltaEncoder(config)
         m.submodules.masks = masks = Queue(config.drain, UPDATE_DEPTH)
@@ -78,7 +82,7 @@ class Accelerator(wiring.Component):
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
         wiring.connect(m, link.control, sequencer.control)
         layer = sequencer.layer
-        for part in (link, finder, array, drain, windows, state, requantiser, table, encoder, writer):
+        for part in (link, finder, array, drain, windows, state, requantiser, fused, table, encoder, writer):
             for name in layer.signature.members:
                 m.d.comb += getattr(part.layer, name).eq(getattr(layer, name))
 
@@ -90,7 +94,6 @@ class Accelerator(wiring.Component):
         for bank in range(config.banks):
             wiring.connect(m, finder.events[bank], array.i[bank])
         m.d.comb += [
-            drain.everything.eq(layer.key | layer.evaluate_all),
             array.pixel.eq(drain.pixel),
             array.release.eq(drain.release),
             drain.complete.eq(array.complete),
@@ -101,13 +104,21 @@ class Accelerator(wiring.Component):
         summed, multiplied = (stream.Signature(sum_word(config)).create() for _ in range(2))
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
-        self._admit(m, credits, places, drain.o, multiplied)
-        self._admit(m, credits, places, windows.sums, summed)
-        self._admit(m, credits, places, windows.codes, coded)
-        self._admit(m, credits, places, link.words, received)
+        turn = Signal(init=1)
+        m.d.sync += turn.eq(~(layer.fused & turn))
+        for i, o in ((windows.sums, summed), (windows.codes, coded), (link.words, received)):
+            self._admit(m, credits, places, credits.room, i, o)
+        self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
         wiring.connect(m, multiplied, state.i)
         self._choose(m, adding, summed, state.o, requantiser.i)
-        self._choose(m, multiplying | adding, requantiser.o, coded, table.i)
+        self._add_fused(m, state, requantiser, fused, windows)
+        requantised = stream.Signature(table_word(config)).create()
+        m.d.comb += [
+            requantised.p.eq(requantiser.o.p),
+            requantised.valid.eq(requantiser.o.valid & ~requantiser.o_own),
+            requantiser.o.ready.eq(requantised.ready),
+        ]
+        self._choose(m, multiplying | adding, requantised, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
         wiring.connect(m, encoder.o, masks.i)
         m.d.comb += [
@@ -128,10 +139,12 @@ class Accelerator(wiring.Component):
             codes.encoder_idle.eq(encoder.i.ready & ~encoder.i.valid),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
-            codes.window_en.eq(windows.read_en),
-            codes.window_address.eq(windows.read_address),
+            codes.window_en.eq(windows.read_en | fused.read_en),
+            codes.window_address.eq(Mux(layer.fused, fused.read_address, windows.read_address)),
             windows.read_grant.eq(codes.window_grant),
             windows.read_data.eq(codes.data),
+            fused.read_data.eq(codes.data),
+            Assert(~fused.read_en | codes.window_grant, "two reads of CODES"),
             codes.store_en.eq(encoder.store_en),
             codes.store_address.eq(encoder.store_address),
             codes.store_codes.eq(encoder.store_codes),
@@ -172,13 +185,31 @@ class Accelerator(wiring.Component):
         return m
 
     @staticmethod
-    def _admit(m: Module, credits: Credits, places: Queue, i: stream.Interface, o: stream.Interface) -> None:
-        """Let words of ``i`` into the pipeline while there is room, and their places into the queue."""
+    def _add_fused(
+        m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
+    ) -> None:
+        """The loop from the requantiser over the adder back to it."""
+        loop = Requantiser.LATENCY + FusedAdd.LATENCY  # from a word to its sum
+        reads = FusedAdd.LATENCY + Requantiser.LATENCY + ActivationTable.LATENCY  # from one to the encoder's
+        assert (loop % 2, reads % 2) == (1, 1)
         m.d.comb += [
-            o.p.eq(i.p.word),
-            o.valid.eq(i.valid & credits.room),
-            i.ready.eq(o.ready & credits.room),
+            Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser"),
+            requantiser.own.eq(requantiser.layer.fused & ~windows.sum_valid),
+            fused.next_offset.eq(requantiser.next_offset),
+            fused.valid.eq(requantiser.o.valid & requantiser.o_own),
+            fused.i.eq(requantiser.o.p),
+            windows.operand_valid.eq(fused.operand_valid),
+            windows.operand.eq(fused.operand),
         ]
+        with m.If(windows.sum_valid):
+            m.d.comb += [requantiser.i.p.eq(windows.sum), requantiser.i.valid.eq(1)]
+
+    @staticmethod
+    def _admit(
+        m: Module, credits: Credits, places: Queue, may: Value, i: stream.Interface, o: stream.Interface
+    ) -> None:
+        """Let words of ``i`` into the pipeline while they may, and their places into the queue."""
+        m.d.comb += [o.p.eq(i.p.word), o.valid.eq(i.valid & may), i.ready.eq(o.ready & may)]
         with m.If(o.valid & o.ready):
             m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(i.p.place)]
 

@@ -21,9 +21,10 @@ class ActivationTable(wiring.Component):
 
     Attributes:
         i: Stream of :func:`~stillframe.hw.payloads.table_word`. The tables of a word are in block
-            ``layer.table + row - layer.params``, or in block ``layer.table`` if they are shared.
+            ``layer.table + row - layer.params``, or in block ``layer.table`` if they are shared; the rows
+            of a ``fused`` layer's sums are ``layer.out_words`` further on.
         o: Stream of :func:`~stillframe.hw.payloads.code_word`.
-        layer: ``use_table``, ``table_shared``, ``table`` and ``params`` are used. They are constant from the
+        layer: ``use_table``, ``table_shared`` and what is named above are used. They are constant from the
             cycle before the layer's first word until its last has left.
         write_en, write_column, write_row, write_data: Host's port to TABLES: four int8 codes of element
             ``column``, from code -128 up; for use while no word is in the pipeline.
@@ -75,7 +76,8 @@ class ActivationTable(wiring.Component):
         blocks = range(self.config.tables_words // TABLE_ROWS)
         base = Signal(blocks, reset_less=True)
         block = Signal(blocks, reset_less=True)
-        m.d.sync += base.eq(Mux(layer.table_shared, layer.table, layer.table - layer.params))
+        first = layer.params + Mux(layer.fused, layer.out_words, 0)
+        m.d.sync += base.eq(layer.table - Mux(layer.table_shared, 0, first))
         with m.If(advance):
             m.d.sync += block.eq(base + Mux(layer.table_shared, 0, i.p.row))
 

@@ -19,8 +19,8 @@ BORDER_STAGES = 3
 
 
 class Drain(wiring.Component):
-    """Takes the pixels of strips in order, each when it is complete. One that was touched, or any if
-    ``everything`` is to be evaluated, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a
+    """Takes the pixels of strips in order, each when it is complete. One that was touched, or any of a strip
+    of which ``everything`` is wanted, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a
     cycle each; others are passed over in a cycle. There is no gap between pixels nor between strips.
 
     Latency ``latency`` cycles from the cycle in which a word's pixel is shown. The stages stand still while a
@@ -29,7 +29,6 @@ class Drain(wiring.Component):
     Ports:
         start: Pulse before a layer: pixels count from 0.
         busy: There are pixels to be drained, or words under way.
-        everything: Untouched pixels are drained as well.
         strips: What is to be drained.
         pixel, complete, touched, touches, acc, release: To the array, see :class:`~.mac_array.MacArray`.
         o: Words of sums, each with its place.
@@ -37,7 +36,6 @@ class Drain(wiring.Component):
 
     start: Signal
     busy: Signal
-    everything: Signal
     pixel: Signal
     complete: Signal
     touched: Signal
@@ -55,7 +53,6 @@ class Drain(wiring.Component):
                 "layer": In(LayerSignature()),
                 "start": In(1),
                 "busy": Out(1),
-                "everything": In(1),
                 "strips": In(stream.Signature(STRIP)),
                 "pixel": Out(PIXEL_BITS),
                 "complete": In(1),
@@ -92,7 +89,7 @@ class Drain(wiring.Component):
         ]
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            wanted.eq(self.touched | self.everything),
+            wanted.eq(self.touched | strip.everything),
             giving.eq(active & self.complete & wanted & advance),
             self.release.eq(active & self.complete & Mux(wanted, last_word & advance, 1)),
             self.strips.ready.eq(~active | (self.release & last_pixel)),

@@ -193,7 +193,7 @@ class MaskWriter(wiring.Component):
             Assert(~(take & place.last) | fresh | (word == last_word)),
             Assert(~(full & place.first) | (place.y >= row)),
             Assert(~(full & place.first & gathering & ~away) | other_pass | (place.block >= held)),
-            Assert(~gathering | (held < layer.out_mask_words)),
+            Assert(~writing | (held < layer.out_mask_words)),
             Assert(~zero | (done < row_end)),
         ]
         with m.If(self.finish):

@@ -33,6 +33,7 @@ KERNEL_ROWS = data.StructLayout(
         "border": 16,  # PARAMS rows to go on for those outside
         "second": ADDRESS_BITS,  # CONCAT: CODES word of the second input's row
         "live": MAX_KERNEL_ROWS,  # kernel rows inside that have a row flag
+        "everything": 1,  # all pixels are to be given, touched or not
     }
 )
 """An output row that is to be computed."""
@@ -47,6 +48,7 @@ STRIP = data.StructLayout(
         "mask": ADDRESS_BITS,  # of the mask word of that channel word and column 0 in the output tensor
         "row": 16,  # PARAMS row of the pass, those for kernel rows outside the image included
         "final": 1,  # the last pass: ``last_words`` are drained, else ``pass_words``
+        "everything": 1,  # all pixels are drained, touched or not
     }
 )
 """Neighbouring output pixels of a row, in one pass, that the array works off together."""

@@ -39,11 +39,12 @@ class RequantiseLane(wiring.Component):
     Attributes:
         z: Accumulator or sum of operands, signed 30 bits.
         bias, multiplier, right, left: Parameters of the channel: int32, Q31 of 31 bits, 0 to 31, 0 to 7.
-        round_once, zero_point, act_min, act_max: Of the layer, the latter three int8, act_min <= act_max.
-            They are not delayed, so constant while anything is in the pipeline.
+        round_once, zero_point, act_min, act_max: The latter three int8, act_min <= act_max. They are not
+            delayed, so they are given ``ROUNDED``, ``SHIFTED`` and (both limits) ``CLAMPED`` cycles after z.
         code: int8.
     """
 
+    ROUNDED, SHIFTED, CLAMPED = 5, 8, 9
     LATENCY = 10
 
     z: Signal
@@ -147,8 +148,13 @@ class Requantiser(wiring.Component):
 
     Attributes:
         i: Stream of :func:`~stillframe.hw.payloads.sum_word`.
+        own: With a word in ``i``: it is a ``fused`` layer's own, to which a second tensor is added.
         o: Stream of :func:`~stillframe.hw.payloads.table_word`.
-        layer: ``round_once``, ``requant_zero_point``, ``act_min`` and ``act_max`` are used.
+        o_own: ``own`` of the word in ``o``.
+        next_offset: Offset of the word that is in ``o`` in the next cycle, if nothing stalls.
+        layer: ``round_once``, ``requant_zero_point``, ``act_min`` and ``act_max`` are used; for own words
+            ``in_zero_point``, ``own_min`` and ``own_max`` instead of the latter. Sums that ``fused`` layers
+            make are rounded twice.
         write_en, write_column, write_row, write_data: Host's port to PARAMS (see
             :class:`~stillframe.contract.memory_map.Param`), for use while no word is in the pipeline.
     """
@@ -158,6 +164,9 @@ class Requantiser(wiring.Component):
 
     i: stream.Interface
     o: stream.Interface
+    own: Signal
+    o_own: Signal
+    next_offset: Signal
     layer: wiring.PureInterface
     write_en: Signal
     write_column: Signal
@@ -169,7 +178,10 @@ class Requantiser(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(sum_word(config))),
+                "own": In(1),
                 "o": Out(stream.Signature(table_word(config))),
+                "o_own": Out(1),
+                "next_offset": Out(ADDRESS_BITS),
                 "layer": In(LayerSignature()),
                 "write_en": In(1),
                 "write_column": In(COLUMN_BITS),
@@ -180,13 +192,18 @@ class Requantiser(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        i, o, drain = self.i, self.o, self.config.drain
+        i, o, layer, drain = self.i, self.o, self.layer, self.config.drain
 
         advance = Signal()
-        valid = Signal(self.LATENCY)
-        m.d.comb += [advance.eq(~o.valid | o.ready), i.ready.eq(advance), o.valid.eq(valid[-1])]
+        valid, own = Signal(self.LATENCY), Signal(self.LATENCY)
+        m.d.comb += [
+            advance.eq(~o.valid | o.ready),
+            i.ready.eq(advance),
+            o.valid.eq(valid[-1]),
+            self.o_own.eq(own[-1]),
+        ]
         with m.If(advance):
-            m.d.sync += valid.eq(Cat(i.valid, valid))
+            m.d.sync += [valid.eq(Cat(i.valid, valid)), own.eq(Cat(self.own, own))]
         m.d.sync += Assert(~(self.write_en & i.valid), "PARAMS written while words are requantised")
 
         word: data.View[data.StructLayout] = i.p
@@ -197,6 +214,8 @@ class Requantiser(wiring.Component):
             word = kept
             if stage + 1 == self.MEMORY_LATENCY:
                 z = word.z
+            if stage + 2 == self.LATENCY:
+                m.d.comb += self.next_offset.eq(word.offset)
         for name in ("row", "offset", "valid"):
             m.d.comb += o.p[name].eq(word[name])
 
@@ -205,6 +224,26 @@ class Requantiser(wiring.Component):
         bias = self._parameter(m, Param.BIAS, self.write_data)
         multiplier = self._parameter(m, Param.MULTIPLIER, self.write_data[:MULTIPLIER_BITS])
         shift = self._parameter(m, Param.SHIFT, shifts)
+        # What depends on the word, in registers that all lanes share.
+        round_once = Signal(reset_less=True)
+        zero_point, act_min, act_max = (
+            Signal(signed(8), name=name, reset_less=True) for name in ("zero_point", "act_min", "act_max")
+        )
+
+        def own_after(cycles: int) -> Value:
+            """``own`` of the word whose z was at the lanes ``cycles`` - 1 cycles ago."""
+            return own[self.MEMORY_LATENCY + cycles - 2]
+
+        rounded, shifted, clamped = map(
+            own_after, (RequantiseLane.ROUNDED, RequantiseLane.SHIFTED, RequantiseLane.CLAMPED)
+        )
+        with m.If(advance):
+            m.d.sync += [
+                round_once.eq(layer.round_once & (rounded | ~layer.fused)),
+                zero_point.eq(Mux(shifted, layer.in_zero_point, layer.requant_zero_point)),
+                act_min.eq(Mux(clamped, layer.own_min, layer.act_min)),
+                act_max.eq(Mux(clamped, layer.own_max, layer.act_max)),
+            ]
         for d in range(drain):
             lane = RequantiseLane()
             m.submodules[f"lane_{d}"] = EnableInserter(advance)(lane)
@@ -214,10 +253,10 @@ class Requantiser(wiring.Component):
                 lane.multiplier.eq(multiplier[d]),
                 lane.right.eq(shift[d][:RIGHT_BITS]),
                 lane.left.eq(shift[d][RIGHT_BITS:]),
-                lane.round_once.eq(self.layer.round_once),
-                lane.zero_point.eq(self.layer.requant_zero_point),
-                lane.act_min.eq(self.layer.act_min),
-                lane.act_max.eq(self.layer.act_max),
+                lane.round_once.eq(round_once),
+                lane.zero_point.eq(zero_point),
+                lane.act_min.eq(act_min),
+                lane.act_max.eq(act_max),
                 o.p.codes[d].eq(lane.code),
             ]
         return m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -19,11 +19,12 @@ class RowFinder(wiring.Component):
     """Keeps the row flags; gives the kernel rows of each output row that has one with a flag, downwards.
 
     With ``key`` or ``evaluate_all`` every output row is given. Of two tensors (ADD, CONCAT) the kernel rows
-    are a row of each.
+    are a row of each. A ``fused`` layer's output row is given, too, and all of its pixels are wanted, if that
+    row of the second tensor has a flag.
 
-    Throughput: an output row takes ``kernel_rows`` cycles, at least 3, given or not; a row that is given can
-    wait to be taken while the next one is looked at. The first is there ``max(pad_rows, stride_rows) +
-    kernel_rows + 4`` cycles after ``start``.
+    Throughput: an output row takes ``kernel_rows`` cycles, and one more if ``fused``, at least 3, given or
+    not; a row that is given can wait to be taken while the next one is looked at. The first is there
+    ``max(pad_rows, stride_rows) + kernel_rows + 4`` cycles after ``start``, one more if ``fused``.
 
     Ports:
         start: Pulse; ``layer`` is constant from then until ``busy`` falls.
@@ -82,22 +83,26 @@ class RowFinder(wiring.Component):
         probe_flag = Signal(14)
         probe_code = Signal(ADDRESS_BITS)
         probing, inside, last = Signal(), Signal(), Signal()
+        asking = Signal()  # the second tensor's flag is read
         free = Signal()
         m.d.comb += [
             inside.eq((probe_row >= 0) & (probe_row < layer.in_height)),
             last.eq(probe == layer.kernel_rows - 1),
             flag_read.addr.eq(probe_flag),
-            flag_read.en.eq(probing),
+            flag_read.en.eq(probing | asking),
             # What is read outside the image is not looked at.
-            Assert(~(flag_write.en & probing & inside & (flag_write.addr == flag_read.addr))),
+            Assert(
+                ~(flag_write.en & (probing & inside | asking) & (flag_write.addr == flag_read.addr)),
+                "a row flag written while it is read",
+            ),
         ]
 
-        def look_at(first: Signal, code: Signal) -> list[object]:
-            """From the top kernel row on."""
+        def look_at(y: Value, first: Signal, code: Signal) -> list[object]:
+            """From the top kernel row on, or the second tensor's row first."""
             return [
                 probe.eq(0),
                 probe_row.eq(first),
-                probe_flag.eq(layer.in_rows + first),
+                probe_flag.eq(Mux(layer.fused, layer.second_rows + y, layer.in_rows + first)),
                 probe_code.eq(code),
                 row.inside.eq(0),
                 row.border.eq(0),
@@ -157,8 +162,15 @@ class RowFinder(wiring.Component):
                         stride_word.eq(stride_word + layer.in_pitch),
                     ]
                 with m.If((pads == 0) & (strides == 0)):
-                    m.d.sync += look_at(top, top_code)
+                    m.d.sync += look_at(row.y, top, top_code)
                     m.next = "PROBE"
+                    with m.If(layer.fused):
+                        m.next = "ASK"
+
+            with m.State("ASK"):
+                m.d.comb += asking.eq(1)
+                m.d.sync += probe_flag.eq(layer.in_rows + probe_row)
+                m.next = "PROBE"
 
             with m.State("PROBE"):  # one kernel row's flag a cycle; its answer comes two cycles later
                 m.d.comb += probing.eq(~last | free)
@@ -174,7 +186,7 @@ class RowFinder(wiring.Component):
                     ]
                 with m.If(probing & last):
                     m.d.sync += [
-                        *look_at(next_top, next_code),
+                        *look_at(row.y + 1, next_top, next_code),
                         row.y.eq(row.y + 1),
                         row.offset.eq(row.offset + layer.out_pitch),
                         row.mask.eq(row.mask + layer.out_mask_pitch),
@@ -187,6 +199,8 @@ class RowFinder(wiring.Component):
                     ]
                     with m.If(row.y == layer.out_height - 1):
                         m.next = "FINISH"
+                    with m.Elif(layer.fused):
+                        m.next = "ASK"
 
             with m.State("FINISH"), m.If(free):
                 m.next = "IDLE"
@@ -195,7 +209,9 @@ class RowFinder(wiring.Component):
         probed = [Signal(INDEX_BITS, name=f"probed_{n}") for n in range(2)]
         valid = [Signal(name=f"probed_valid_{n}") for n in range(2)]
         final = [Signal(name=f"probed_last_{n}") for n in range(2)]
+        asked = [Signal(name=f"asked_{n}") for n in range(2)]
         probed_inside, answer, some = Signal(), Signal(), Signal()
+        everything = Signal()  # of the row that is looked at
         live, after = Signal(MAX_KERNEL_ROWS), Signal(MAX_KERNEL_ROWS)
         m.d.comb += [
             after.eq(live),
@@ -203,7 +219,9 @@ class RowFinder(wiring.Component):
             free.eq(~final[0] & ~final[1] & (~self.o.valid | self.o.ready)),
         ]
         m.d.sync += [
-            probed_inside.eq(inside),
+            probed_inside.eq(inside | asking),
+            asked[0].eq(asking),
+            asked[1].eq(asked[0]),
             answer.eq(probed_inside & flag_read.data),
             probed[0].eq(probe),
             probed[1].eq(probed[0]),
@@ -216,10 +234,13 @@ class RowFinder(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(probing & last):
             m.d.sync += self.o.p.eq(found)
+        with m.If(asked[1] | ~layer.fused):
+            m.d.sync += everything.eq((layer.fused & answer) | layer.key | layer.evaluate_all)
         with m.If(final[1]):
             m.d.sync += [
-                self.o.valid.eq(some | answer | layer.key | layer.evaluate_all),
+                self.o.valid.eq(some | answer | everything),
                 self.o.p.live.eq(after),
+                self.o.p.everything.eq(everything),
                 live.eq(0),
                 some.eq(0),
             ]

@@ -125,6 +125,7 @@ class StripWalker(wiring.Component):
                     strip.y.eq(row.y),
                     strip.mask.eq(row.mask),
                     strip.row.eq(layer.params + row.border),
+                    strip.everything.eq(row.everything),
                 ]
                 with m.If(self.i.valid):
                     m.next = "PASS"

@@ -15,7 +15,7 @@ from .payloads import KERNEL_ROWS, placed, sum_word, table_word
 from .queue import Queue
 from .residual_add import ResidualAdd
 from .signatures import LayerSignature
-from .window_reader import WindowReader
+from .window_reader import WindowReader, window_word
 from .window_walker import WINDOW, WindowWalker
 
 WINDOWS = 4
@@ -40,12 +40,16 @@ class Windows(wiring.Component):
     row to its first read; ``POOL_LATENCY``, ``CONCAT_LATENCY`` or ``ADD_LATENCY`` from the read of an output
     word's last input to it.
 
+    The adder is lent to a ``fused`` MAC layer.
+
     Ports:
         layer: Constant from two cycles before the first row until ``busy`` falls.
         rows: Output rows to compute.
         busy: High from the cycle after a row was taken until its last word was.
         read_address, read_en, read_grant, read_data: Reads CODES; the data is taken in the cycle after one in
             which ``read_en`` and ``read_grant`` are high.
+        operand_valid, operand: Words for the adder, of a ``fused`` layer (see :class:`ResidualAdd`).
+        sum_valid, sum: Its sums.
     """
 
     READ_LATENCY = WindowWalker.LATENCY + Queue.LATENCY + WindowReader.READ_LATENCY
@@ -57,6 +61,8 @@ class Windows(wiring.Component):
     read_address: Signal
     read_en: Signal
     read_grant: Signal
+    operand_valid: Signal
+    sum_valid: Signal
     rows: stream.Interface
     codes: stream.Interface
     sums: stream.Interface
@@ -74,6 +80,10 @@ class Windows(wiring.Component):
                 "read_data": In(data.ArrayLayout(signed(8), config.drain)),
                 "codes": Out(stream.Signature(placed(table_word(config)))),
                 "sums": Out(stream.Signature(placed(sum_word(config)))),
+                "operand_valid": In(1),
+                "operand": In(window_word(config)),
+                "sum_valid": Out(1),
+                "sum": Out(sum_word(config)),
             }
         )
 
@@ -103,12 +113,16 @@ class Windows(wiring.Component):
             reader.read_data.eq(self.read_data),
             reader.room.eq(code_queue.room & sum_queue.room),
             sum_queue.i.p.eq(adder.o),
-            sum_queue.i.valid.eq(adder.done),
+            sum_queue.i.valid.eq(adder.done & ~layer.fused),
+            self.sum_valid.eq(adder.done & layer.fused),
+            self.sum.eq(adder.o.word),
             self.busy.eq(Cat(part.busy for part in parts).any()),
         ]
         m.d.sync += [Assert(~queue.i.valid | queue.i.ready) for queue in (code_queue, sum_queue)]
         for reducer, op in ((max_pool, Op.POOL), (concatenation, Op.CONCAT), (adder, Op.ADD)):
             m.d.comb += [reducer.i.eq(reader.o), reducer.valid.eq(reader.valid & (layer.op == op))]
+        with m.If(layer.fused):
+            m.d.comb += [adder.i.eq(self.operand), adder.valid.eq(self.operand_valid)]
         with m.If(layer.op == Op.CONCAT):
             m.d.comb += [code_queue.i.p.eq(concatenation.o), code_queue.i.valid.eq(concatenation.done)]
         with m.Else():

@@ -56,6 +56,8 @@ def layer_fields(
         fields |= _second_input_fields(network, placement, layer)
     if step.product is not None:
         fields |= _mac_fields(network, placement, layer, step.product)
+    elif len(step.inputs) == 2:
+        fields |= _second_row_fields(network, placement, layer)
     if step.add is not None:
         fields |= _add_fields(network, placement, layer, step.add)
     return fields
@@ -122,27 +124,35 @@ def _window_fields(network: Network, placement: Placement, layer: int) -> dict[s
 
 
 def _second_input_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
-    """The second tensor: its rows are the window's second ones, to which the steps lead from the first."""
+    """Where the second tensor lies."""
     first, second = network.sources(layer)
-    start, layout = placement.start, network.layouts[second]
+    layout = network.layouts[second]
+    return {
+        "two_inputs": 1,
+        "second_layer": second,
+        "second_codes": placement.start["CODES"][second],
+        "second_pitch": layout.pitch,
+        "second_words": layout.words,
+        "in_valid": network.layouts[first].last_channels,
+        "second_valid": layout.last_channels,
+    }
+
+
+def _second_row_fields(network: Network, placement: Placement, layer: int) -> dict[str, int]:
+    """The second tensor's rows are the window's second ones, to which the steps lead from the first."""
+    first, second = network.sources(layer)
+    start = placement.start
 
     def distance(memory: str, bits: int) -> int:
         return (start[memory][second] - start[memory][first]) % (1 << bits)
 
     return {
-        "two_inputs": 1,
-        "second_layer": second,
         "kernel_rows": 2,
         "row_step": 0,
         "event_step": 0,
         "flag_step": distance("ROWS", LAYER_FIELDS["flag_step"].width),
         "mask_step": distance("MASKS", ADDRESS_BITS),
         "code_step": distance("CODES", ADDRESS_BITS),
-        "second_codes": start["CODES"][second],
-        "second_pitch": layout.pitch,
-        "second_words": layout.words,
-        "in_valid": network.layouts[first].last_channels,
-        "second_valid": layout.last_channels,
     }
 
 
@@ -188,9 +198,10 @@ def _mac_fields(network: Network, placement: Placement, layer: int, product: Pro
 
 
 def _add_fields(network: Network, placement: Placement, layer: int, add: Add) -> dict[str, int]:
-    """The operands' scales and the sum's requantisation."""
+    """The operands' scales and the sum's requantisation. In a MAC layer the first operand is its own, and the
+    sum's PARAMS stand behind those of the products."""
     first, second = network.sources(layer)
-    return {
+    fields = {
         "subtract": int(add.subtract),
         "in_zero_point": network.tensors[first].zero_point,
         "second_zero_point": network.tensors[second].zero_point,
@@ -198,8 +209,17 @@ def _add_fields(network: Network, placement: Placement, layer: int, add: Add) ->
         "second_multiplier": add.second[0],
         "in_shift": -add.first[1],
         "second_shift": -add.second[1],
-        "params": placement.start["PARAMS"][layer],
         "act_min": add.act_min,
         "act_max": add.act_max,
         "requant_zero_point": network.graph.tensors[add.output].zero_point,
+    }
+    product = network.step(layer).product
+    if product is None:
+        return fields | {"params": placement.start["PARAMS"][layer]}
+    return fields | {
+        "fused": 1,
+        "second_rows": placement.start["ROWS"][second],
+        "in_zero_point": product.zero_point,
+        "own_min": product.act_min,
+        "own_max": product.act_max,
     }

@@ -2,7 +2,8 @@
 
 A new operator registers how it is lowered with :func:`lowering`; an elementwise one has a table
 (:mod:`.activations`) and joins the layer before it where it can. A PAD in front of what sees nothing outside
-the image anyway only moves that layer's window.
+the image anyway only moves that layer's window. An ADD is done by the layer that makes one of its operands,
+if that is a sum of products which nothing else reads.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Step:
         name: Name of the node that it does (the first one, where an activation is fused).
         operators: Operators of the model, for example ``CONV_2D + PRELU``.
         op: What the device does.
-        inputs: Indices into ``Lowered.tensors``: one, or the two of an ADD or CONCAT.
+        inputs: Indices into ``Lowered.tensors``: one, or the two of an ADD or CONCAT; of a MAC layer that
+            adds, what it multiplies and what it adds.
         output: Index into ``Lowered.tensors``.
         window: Rows and columns of the kernel or pooling window.
         strides: (vertical, horizontal).
@@ -55,7 +57,8 @@ class Step:
         dilation: (vertical, horizontal).
         repeat: Output rows and columns that share a window.
         product: Weights and requantisation, of a MAC layer.
-        add: The node with the operands' scales, of an ADD layer.
+        add: The node with the operands' scales, of an ADD layer or of a MAC layer that adds: there the first
+            operand is the layer's own sum of products, requantised.
         table: int8 (channels or 1, 256): the activation, if any.
     """
 
@@ -72,6 +75,11 @@ class Step:
     product: Product | None = None
     add: Add | None = None
     table: Int8 | None = None
+
+    @property
+    def fused(self) -> bool:
+        """Whether it is a MAC layer that adds a second tensor to what it gives."""
+        return self.product is not None and self.add is not None
 
     @property
     def takes_table_by_channel(self) -> bool:
@@ -127,9 +135,7 @@ def _over_window(into: _Lowering, node: Node, op: Op, window: Pair, own: Padding
     """Append a layer whose window moves over the node's input, padded by ``own`` and by PADs before it."""
     source, padding = window_input(into.graph, node)
     padding = together(padding, own)
-    into.steps.append(
-        Step(node.name, node.op, op, (source,), node.output, window, padding=padding, **others)
-    )
+    into.steps.append(Step(node.name, node.op, op, (source,), node.output, window, padding=padding, **others))
 
 
 @lowering(Conv, DepthwiseConv)
@@ -175,7 +181,34 @@ def _lower_resize(into: _Lowering, node: Resize) -> None:
 
 @lowering(Add)
 def _lower_add(into: _Lowering, node: Add) -> None:
-    into.steps.append(Step(node.name, node.op, Op.ADD, node.inputs, node.output, add=node))
+    """The MAC layer that adds takes the ADD's place, so that the other operand is there. Of two that could,
+    it is the one with more weights: multiplying takes so long that adding takes no longer."""
+    makers = [step for step in into.steps if _can_add(into, node, step)]
+    if not makers:
+        into.steps.append(Step(node.name, node.op, Op.ADD, node.inputs, node.output, add=node))
+        return
+
+    def weights(step: Step) -> int:
+        return 0 if step.product is None or step.product.weights is None else step.product.weights.size
+
+    maker = max(makers, key=weights)
+    into.steps.remove(maker)
+    add, (other,) = node, [tensor for tensor in node.inputs if tensor != maker.output]
+    if node.inputs[0] == other:
+        add = replace(node, inputs=(maker.output, other), first=node.second, second=node.first)
+    operators, inputs = f"{maker.operators} + {node.op}", (*maker.inputs, other)
+    into.steps.append(replace(maker, operators=operators, inputs=inputs, output=node.output, add=add))
+
+
+def _can_add(into: _Lowering, node: Add, step: Step) -> bool:
+    """Whether a layer can do an ADD of what it makes; that cannot be subtracted."""
+    product, own = step.product, step.output
+    if product is None or own not in node.inputs or (node.subtract and own == node.inputs[1]):
+        return False
+    plain = step.table is None and step.add is None and product.borders == (1, 1)
+    alone = len(into.readers[own]) == 1 and own not in into.kept
+    # An average requantises sums of codes, not of distances from the zero point.
+    return plain and alone and product.zero_point == into.tensors[own].zero_point
 
 
 @lowering(Concat)

@@ -96,8 +96,8 @@ def _shares(network: Network, modes: Modes) -> dict[str, list[int]]:
             passes = network.groups(layer) if step.product.weights is not None else 1
             weights = passes * network.weight_rows(layer)
             params = step.product.bias.shape[0] * layout.words
-        elif step.add is not None:
-            params = layout.words
+        if step.add is not None:
+            params += layout.words
         shares["STATE"].append(layout.size if network.uses_state(layer, modes) else 0)
         shares["WEIGHTS"].append(weights)
         shares["PARAMS"].append(params)

@@ -65,7 +65,8 @@ class Network:
         return range(1, len(self.steps) + 1)
 
     def sources(self, layer: int) -> tuple[int, ...]:
-        """The device tensors that a layer reads: one, or the two of an ADD or CONCAT."""
+        """The device tensors that a layer reads: one, or the two of an ADD, a CONCAT or a MAC layer that
+        adds."""
         return self._sources[layer]
 
     def source(self, layer: int) -> int:
@@ -82,8 +83,9 @@ class Network:
         return [layer for layer in self.layers if tensor in self.sources(layer)]
 
     def mac_readers(self, tensor: int) -> list[int]:
-        """MAC layers that read a device tensor."""
-        return [layer for layer in self.readers(tensor) if self.step(layer).op is Op.MAC]
+        """MAC layers that read a device tensor's events."""
+        readers = (layer for layer in self.layers if self.source(layer) == tensor)
+        return [layer for layer in readers if self.step(layer).op is Op.MAC]
 
     def is_output(self, tensor: int) -> bool:
         """Whether a device tensor is an output of the model."""

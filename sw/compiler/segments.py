@@ -29,7 +29,7 @@ def _params(network: Network) -> Iterator[Words]:
         step = network.step(layer)
         if step.product is not None:
             yield pack_params(step.product, network.config)
-        elif step.add is not None:
+        if step.add is not None:
             yield pack_sum_params(step.add.result, network.layouts[layer].words, network.config)
 
 

@@ -117,23 +117,33 @@ class Interpreter:
     def _mac(self, layer: Fields, key: bool) -> tuple[Ints, Bools, int, int]:
         sums = mac_sums(layer, self.image)
         z, evaluated = sums.z, sums.touched | bool(key or layer.evaluate_all)
+        if layer.fused:
+            rows = slice(layer.second_rows, layer.second_rows + layer.out_height)
+            evaluated = evaluated | self.image.flags[rows, None, None]
         if layer.use_state:
             offsets = self._offsets(layer) + layer.state
             z = wrap(z if key else z + self.image.state[offsets], ACC_BITS)
             self.image.state[offsets[evaluated]] = z[evaluated]
-        codes = self._tabulate(layer, self._requantise(layer, wrap(z, ACC_BITS), sums.rows))
-        return codes, evaluated, sums.events, sums.issued
+        codes = self._requantise(layer, wrap(z, ACC_BITS), sums.rows, own=layer.fused == 1)
+        if layer.fused:
+            other = self.image.codes[layer.second_codes + self._offsets(layer)].astype(np.int64)
+            rows = layer.params + layer.out_words + np.arange(layer.out_words)
+            codes = self._requantise(layer, self._sum(layer, codes, other), rows)
+        return self._tabulate(layer, codes), evaluated, sums.events, sums.issued
 
-    def _requantise(self, layer: Fields, z: Ints, rows: Ints) -> Ints:
-        """Codes of sums (out_height, out_width, out_words, drain) by PARAMS rows of the words."""
+    def _requantise(self, layer: Fields, z: Ints, rows: Ints, own: bool = False) -> Ints:
+        """Codes of sums (out_height, out_width, out_words, drain) by PARAMS rows of the words; ``own``: those
+        that a second tensor is added to."""
         params = self.image.params[np.broadcast_to(rows, z.shape[:3])]
         shift = params[..., Param.SHIFT]
         x = wrap(wrap(z + params[..., Param.BIAS], 32) << (shift >> 8 & 7), 32)
         product, right = x * params[..., Param.MULTIPLIER], shift & 31
-        if layer.round_once:
+        if layer.round_once and (own or not layer.fused):
             code = (product + (np.int64(1) << (30 + right))) >> (31 + right)
         else:
             code = rounding_divide((product + (1 << 30)) >> 31, right)
+        if own:
+            return np.clip(code + layer.in_zero_point, layer.own_min, layer.own_max)
         return np.clip(code + layer.requant_zero_point, layer.act_min, layer.act_max)
 
     def _given(self, layer: Fields, key: bool, kernel_rows: KernelRows) -> Bools:
@@ -161,19 +171,24 @@ class Interpreter:
         return self.image.codes[words[..., None] + np.arange(count) * width].astype(np.int64)
 
     def _add(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
-        """Each operand less its zero point, times 2**20, rescaled; their sum requantised."""
+        """The sum of both operands, requantised."""
         kernel_rows = KernelRows(layer, self.image)
         assert (layer.kernel_rows, layer.in_words) == (2, layer.out_words)
         words = kernel_rows.codes[:, :, None] + np.arange(layer.out_width)
         codes = self._codes(words, layer.in_words, layer.in_width)
-        first = (codes[:, 0] - layer.in_zero_point) << 20
-        second = (codes[:, 1] - layer.second_zero_point) << 20
+        z = self._sum(layer, codes[:, 0], codes[:, 1])
+        codes = self._requantise(layer, z, layer.params + np.arange(layer.out_words))
+        return self._tabulate(layer, codes), self._given(layer, key, kernel_rows)
+
+    def _sum(self, layer: Fields, first: Ints, second: Ints) -> Ints:
+        """Each operand less its zero point, times 2**20, rescaled; their sum."""
+        first = (first - layer.in_zero_point) << 20
+        second = (second - layer.second_zero_point) << 20
         sign = -1 if layer.subtract else 1
         z = rounding_divide((first * layer.in_multiplier + (1 << 30)) >> 31, layer.in_shift)
         z += rounding_divide((second * sign * layer.second_multiplier + (1 << 30)) >> 31, layer.second_shift)
         assert (z == wrap(z, SUM_BITS)).all()
-        codes = self._requantise(layer, z, layer.params + np.arange(layer.out_words))
-        return self._tabulate(layer, codes), self._given(layer, key, kernel_rows)
+        return z
 
     def _concat(self, layer: Fields, key: bool) -> tuple[Ints, Bools]:
         """The channels of both pixels without a gap."""

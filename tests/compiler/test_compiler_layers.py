@@ -11,7 +11,7 @@ from graph_reference import GraphReference
 from interpreter import Interpreter
 from program_check import check
 from random_graphs import roomy
-from small_graphs import AROUND, Layer, chain
+from small_graphs import AROUND, Layer, also_output, chain
 
 from stillframe.compiler import compile_graph
 from stillframe.contract import ArrayConfig
@@ -78,6 +78,20 @@ LAYERS = {
     "pad and table to another zero point": [Layer(Pad, padding=SPAN), Layer(Relu, zero_point=-60)],
     "resize": [Layer(Resize, factors=(3, 2)), Layer(Conv, (2, 2), 3)],
     "sum with itself": [Layer(Add, inputs=(0, 0))],
+    "sum of a convolution": [Layer(Conv, (3, 3), 6, padding=AROUND), Layer(Add, inputs=(1, 0))],
+    "sum with a convolution": [Layer(Conv, (2, 1), 6, padding=((1, 0), (0, 0))), Layer(Add, inputs=(0, 1))],
+    "sum of a depthwise layer": [
+        Layer(DepthwiseConv, (3, 3), 1, padding=AROUND, zero_point=9),
+        Layer(Add, inputs=(0, 1), zero_point=-30),
+        Layer(PRelu),
+    ],
+    "sum of two convolutions": [
+        Layer(Conv, (3, 3), 9, strides=(2, 1), padding=AROUND),
+        Layer(Conv, (1, 1), 9, strides=(2, 1), inputs=(0,), zero_point=40),
+        Layer(Add, inputs=(1, 2), zero_point=2),
+        Layer(Relu),
+        Layer(Conv, (2, 2), 5),
+    ],
     "concatenation": [Layer(Concat, inputs=(0, 0, 0, 0)), Layer(Conv, (1, 1), 3)],
 }
 
@@ -98,7 +112,7 @@ def test_layer_of_two_inputs_rests_if_neither_changed(kind: type, first: bool) -
     """The input moves in every frame, what a convolution with weights of 0 makes of it in none."""
     still = Layer(Conv, (1, 1), 4, weight=0, inputs=(0,))
     layers = [still, still, Layer(kind, inputs=(0, 1) if first else (1, 0)), Layer(kind, inputs=(1, 2))]
-    graph = chain((4, 4, 4), *layers)
+    graph = also_output(chain((4, 4, 4), *layers), 2)
     interpreter = Interpreter(compile_graph(graph, ARRAY))
     reference = GraphReference(graph, dict.fromkeys(range(5), 0))
     rng = np.random.default_rng(0)
@@ -108,6 +122,20 @@ def test_layer_of_two_inputs_rests_if_neither_changed(kind: type, first: bool) -
         for tensor, values in reference.run(codes, key=frame == 0).items():
             np.testing.assert_array_equal(interpreter.output(tensor), values)
         assert [trace.ran for trace in traces] == [True, True, True, True, frame == 0]
+
+
+def test_fused_sum_rests_if_neither_changed() -> None:
+    """The convolution reads what never changes; of the other operand, the input, a row changes or none."""
+    still = Layer(Conv, (1, 1), 4, weight=0)
+    graph = chain((4, 4, 4), still, Layer(Conv, (1, 1), 4), Layer(Add, inputs=(2, 0)))
+    interpreter = Interpreter(compile_graph(graph, ARRAY))
+    reference = GraphReference(graph, dict.fromkeys(range(4), 0))
+    codes = np.zeros((4, 4, 4), np.int8)
+    for frame, (changed, pixels) in enumerate([(True, 16), (False, 0), (True, 4), (True, 4), (False, 0)]):
+        codes[frame % 4, 2, 1] += changed
+        trace = interpreter.run(codes, key=frame == 0)[2]
+        np.testing.assert_array_equal(interpreter.output(2), reference.run(codes, key=frame == 0)[3])
+        assert (trace.ran, trace.pixels, trace.events) == (changed, pixels, 0)
 
 
 def test_sums_of_27_bits() -> None:
