@@ -88,9 +88,9 @@ class RowFinder(wiring.Component):
             last.eq(probe == layer.kernel_rows - 1),
             flag_read.addr.eq(probe_flag),
             flag_read.en.eq(probing),
-            # What is read outside the image is not looked at.
-            Assert(~(flag_write.en & probing & inside & (flag_write.addr == flag_read.addr))),
         ]
+        # What is read outside the image is not looked at.
+        m.d.sync += Assert(~(flag_write.en & probing & inside & (flag_write.addr == flag_read.addr)))
 
         def look_at(first: Signal, code: Signal) -> list[object]:
             """From the top kernel row on."""
