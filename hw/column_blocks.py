@@ -50,11 +50,9 @@ class ColumnBlocks(wiring.Component):
     image that is gone over one by one.
 
     Ports:
-        stride_rows: Of :class:`~.layer_products.LayerProducts`.
         o: Its ready may not wait for valid: all stands still without it.
     """
 
-    stride_rows: Signal
     i: stream.Interface
     o: stream.Interface
 
@@ -62,7 +60,6 @@ class ColumnBlocks(wiring.Component):
         super().__init__(
             {
                 "layer": In(LayerSignature()),
-                "stride_rows": In(13),
                 "i": In(stream.Signature(STRIP_COLUMNS)),
                 "o": Out(stream.Signature(LOOK)),
             }
@@ -78,6 +75,7 @@ class ColumnBlocks(wiring.Component):
         last_phase = Signal(COLUMN_BITS)
         word_places = Signal(4)  # output pixels to a mask word
         stride_end = Signal(6)
+        stride_rows = Signal(9)  # WEIGHTS rows from one tap of an element to its next one
         overlap = Signal(signed(14))  # columns that neighbouring receptive fields share, less 1
         m.d.sync += [
             block.eq((1 << layer.block_log2) - 1),
@@ -87,6 +85,7 @@ class ColumnBlocks(wiring.Component):
             word_places.eq(MASK_COLUMNS >> layer.stride_log2),
             overlap.eq(layer.span - layer.stride),
             stride_end.eq(layer.stride - 1),
+            stride_rows.eq(layer.tap_rows << layer.stride_log2),
         ]
 
         # The strip, and its columns inside the image: from ``low`` to ``high``, by blocks up to ``limit``.
@@ -140,7 +139,7 @@ class ColumnBlocks(wiring.Component):
         to_right = [  # on to the columns that are looked at one by one
             place.eq(strip.count - layer.dilation),
             tap.eq(layer.stride),
-            weight.eq(self.stride_rows),
+            weight.eq(stride_rows),
         ]
         # With another stride ``seen`` counts the columns since the last pixel became complete.
         next_block = seen.eq(Mux(by_block | (seen != layer.stride), seen + block + 1, 1))

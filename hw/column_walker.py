@@ -83,7 +83,6 @@ class ColumnWalker(wiring.Component):
             rows.pass_mask.eq(products.pass_mask),
             rows.strip_columns.eq(products.strip_columns),
             rows.row_columns.eq(products.row_columns),
-            blocks.stride_rows.eq(products.stride_rows),
             rows.i.p.eq(self.i.p),
             rows.i.valid.eq(self.i.valid & products.valid),
             self.i.ready.eq(rows.i.ready & products.valid),

@@ -21,7 +21,6 @@ class LayerProducts(wiring.Component):
         pass_mask: ``pass_words * out_mask_words``, mask words of a pass in an output row.
         strip_columns: ``stride * strip``, image columns from one strip to the next.
         row_columns: ``stride * out_width``, likewise of a whole row.
-        stride_rows: ``stride * tap_rows``, WEIGHTS rows from one tap of an element to its next one.
     """
 
     start: Signal
@@ -30,7 +29,6 @@ class LayerProducts(wiring.Component):
     pass_mask: Signal
     strip_columns: Signal
     row_columns: Signal
-    stride_rows: Signal
 
     def __init__(self) -> None:
         super().__init__(
@@ -42,7 +40,6 @@ class LayerProducts(wiring.Component):
                 "pass_mask": Out(ADDRESS_BITS),
                 "strip_columns": Out(14),
                 "row_columns": Out(14),
-                "stride_rows": Out(13),
             }
         )
 
@@ -53,7 +50,6 @@ class LayerProducts(wiring.Component):
         width = Signal(ADDRESS_BITS, reset_less=True)  # the others, shifted
         masks = Signal(ADDRESS_BITS, reset_less=True)
         strip = Signal(14, reset_less=True)
-        rows = Signal(13, reset_less=True)
         m.d.comb += self.valid.eq((words == 0) & (stride == 0))
         m.d.sync += [
             words.eq(words >> 1),
@@ -61,7 +57,6 @@ class LayerProducts(wiring.Component):
             width.eq(width << 1),
             masks.eq(masks << 1),
             strip.eq(strip << 1),
-            rows.eq(rows << 1),
         ]
         with m.If(words[0]):
             m.d.sync += [
@@ -72,7 +67,6 @@ class LayerProducts(wiring.Component):
             m.d.sync += [
                 self.strip_columns.eq(self.strip_columns + strip),
                 self.row_columns.eq(self.row_columns + width),
-                self.stride_rows.eq(self.stride_rows + rows),
             ]
         with m.If(self.start):
             m.d.sync += [
@@ -81,11 +75,9 @@ class LayerProducts(wiring.Component):
                 width.eq(layer.out_width),
                 masks.eq(layer.out_mask_words),
                 strip.eq(layer.strip),
-                rows.eq(layer.tap_rows),
                 self.pass_offset.eq(0),
                 self.pass_mask.eq(0),
                 self.strip_columns.eq(0),
                 self.row_columns.eq(0),
-                self.stride_rows.eq(0),
             ]
         return m

@@ -185,5 +185,5 @@ class StripWalker(wiring.Component):
                         m.next = "PASS"
         with m.If(self.start):
             m.d.sync += first.eq(0)
-        m.d.comb += Assert(~self.start | ~self.busy)
+        m.d.sync += Assert(~self.start | ~self.busy)
         return m

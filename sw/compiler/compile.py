@@ -64,7 +64,7 @@ def compile_with_plan(
     for violation in violations(network):
         raise violation
     plan = plan_for(network, mode, profile, pins)
-    modes = plan.modes
+    network, modes = plan.network, plan.modes
     placement = place(network, modes)
     if placement.shortages:
         raise too_large(network, mode, profile, placement, pins)
@@ -138,6 +138,7 @@ def _tensors(network: Network, modes: Modes, placement: Placement, thresholds: l
             words=layout.words,
             mode=modes[index],
             threshold=thresholds[index],
+            order=network.order(index),
         )
         for index, (tensor, layout) in enumerate(zip(network.tensors, network.layouts, strict=True))
     ]

@@ -88,7 +88,7 @@ def examine(
         return Fit((), (), None, (error,))
     problems = list(violations(network))
     plan = plan_for(network, mode, profile, pins)
-    modes = plan.modes
+    network, modes = plan.network, plan.modes
     placement = place(network, modes)
     if placement.shortages:
         problems.append(too_large(network, mode, profile, placement, pins))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from stillframe.contract import Mode, StillframeError
 
+from .channel_order import ordered
 from .estimate import Estimator
 from .network import Network
 from .planner import Plan, make_plan
@@ -42,11 +44,19 @@ def check_mode(mode: str, pins: Mapping[str, str] = NO_PINS) -> None:
 def plan_for(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, str] = NO_PINS) -> Plan:
     """The plan under ``mode``, for ``auto`` by the profile and within the state memory.
 
+    With a profile the network of the plan has its channels in order (:func:`~.channel_order.ordered`).
+
     Raises:
         StillframeError: A pin cannot be kept (:func:`~.pins.pinned_tensors`).
     """
-    if mode == "auto":
-        return make_plan(network, profile, pins)
-    modes = [Mode[mode.upper()]] * len(network.tensors)
-    estimator = Estimator(network, profile) if profile is not None else None
-    return Plan(network, modes, mode == "delta", {}, estimator)
+    modes = [Mode.DELTA if mode == "auto" else Mode[mode.upper()]] * len(network.tensors)
+    if profile is not None:
+        network = ordered(network, profile, modes)
+    if mode != "auto":
+        estimator = Estimator(network, profile) if profile is not None else None
+        return Plan(network, modes, mode == "delta", {}, estimator)
+    plan = make_plan(network, profile, pins)
+    if profile is None or all(planned is Mode.DELTA for planned in plan.modes):
+        return plan
+    network = ordered(network, profile, plan.modes)
+    return replace(plan, network=network, estimator=Estimator(network, profile))

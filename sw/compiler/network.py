@@ -6,15 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 from stillframe.contract import ArrayConfig, Mode, Op
 from stillframe.frontend.graph import Graph, Tensor
 
 from .layout import TensorLayout
 from .lowering import Lowered, Step
+from .product import Product
 from .schedule import Blocks, blocks, share
 
 Modes = Sequence[Mode]
 """Mode of each device tensor."""
+
+Order = tuple[int, ...]
+"""The model's channel at each position of a device tensor's pixel; empty if that is the position itself."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,13 @@ class Network:
         graph: The graph that was lowered.
         lowered: Layers 1, 2, ... in execution order, and their tensors.
         config: The array.
+        orders: Of each device tensor's channels; none if all have that of the model.
     """
 
     graph: Graph
     lowered: Lowered
     config: ArrayConfig
+    orders: Sequence[Order] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -50,6 +59,22 @@ class Network:
     def layouts(self) -> tuple[TensorLayout, ...]:
         """How each device tensor lies in words. A vector is one pixel."""
         return tuple(TensorLayout.of(tensor.shape, self.config.drain) for tensor in self.tensors)
+
+    def channels(self, tensor: int) -> npt.NDArray[np.intp]:
+        """The model's channel at each position of a device tensor's pixel, (channels,)."""
+        return np.array(self.order(tensor) or range(self.layouts[tensor].channels), np.intp)
+
+    def order(self, tensor: int) -> Order:
+        """The order of a device tensor's channels."""
+        return self.orders[tensor] if self.orders else ()
+
+    def product(self, layer: int) -> Product | None:
+        """What a MAC layer does, its channels where they stand in its tensors; None of another layer."""
+        product = self.step(layer).product
+        orders = self.order(self.source(layer)), self.order(layer)
+        if product is None or not any(orders):
+            return product
+        return product.ordered(self.channels(self.source(layer)), self.channels(layer))
 
     def step(self, layer: int) -> Step:
         """The step that layer ``layer`` (from 1 on) does."""

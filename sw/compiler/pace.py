@@ -10,7 +10,7 @@ from .network import Network
 from .profile import Marks
 from .rows import AHEAD, Counts, Rows, Times, finding
 
-FIRST = 6
+FIRST = 8
 """Cycles from a row to its first read."""
 
 ENCODED = {Op.ADD: 27, Op.POOL: 8, Op.CONCAT: 8}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from stillframe.frontend.graph import AveragePool, Conv, DepthwiseConv, Graph, Int8, Mean, Pair
 from stillframe.frontend.shapes import map_shape
 
+Channels = npt.NDArray[np.intp]
 Int64 = npt.NDArray[np.int64]
 
 
@@ -63,6 +64,27 @@ class Product:
         channels = np.arange(inputs)
         weights[:, :, channels, channels] = self.weights
         return weights.reshape(rows, columns, inputs, inputs * multiplier)
+
+    def ordered(self, inputs: Channels, outputs: Channels) -> Product:
+        """The same product with its channels in other places, a plain convolution unless it is channelwise.
+
+        Args:
+            inputs, outputs: The channel that comes to each place. A channelwise product has the same of both.
+        """
+        weights, depthwise = self.weights, self.channelwise
+        if depthwise:
+            assert np.array_equal(inputs, outputs), "each output reads the input in its own place"
+            weights = weights if weights is None else weights[:, :, inputs]
+        else:
+            weights = self.dense_weights()[:, :, inputs][..., outputs]
+        return replace(
+            self,
+            weights=weights,
+            depthwise=depthwise,
+            bias=self.bias[:, outputs],
+            multiplier=self.multiplier[:, outputs],
+            shift=self.shift[:, outputs],
+        )
 
 
 def convolution(graph: Graph, node: Conv | DepthwiseConv) -> Product:

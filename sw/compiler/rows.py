@@ -17,10 +17,13 @@ from .profile import Marks
 Counts = npt.NDArray[np.int64]
 Times = npt.NDArray[np.float64]
 
-FOUND = 3
+FOUND = 4
 """Cycles of the row finder before its first row, beside the lines of padding above the image."""
 
-AHEAD = 2
+LEAST = 3
+"""Cycles of it for a row whose kernel has fewer rows than that."""
+
+AHEAD = 3
 """Cycles from a row that is taken to the next one, if that was found meanwhile."""
 
 
@@ -60,7 +63,7 @@ def finding(network: Network, layer: int, rows: Rows) -> Times:
     """Cycles of the row finder from a row given to the next one, (rows + 1, frames); the last to its end."""
     step = network.step(layer)
     kernel = 2 if len(step.inputs) == 2 else step.window[0]
-    cycles: Times = max(kernel, 2) * np.column_stack([rows.advance, rows.left]).T.astype(float)
+    cycles: Times = max(kernel, LEAST) * np.column_stack([rows.advance, rows.left]).T.astype(float)
     before = max(step.padding[0][0], step.strides[0]) + FOUND
     some = rows.given.any(axis=1)
     cycles[0] += before * some

@@ -24,13 +24,27 @@ def _descriptors(layers: Sequence[LayerSpec]) -> Words:
     return rows.reshape(-1, 1)
 
 
+def _weights(network: Network) -> Iterator[Words]:
+    for layer in network.layers:
+        if (product := network.product(layer)) is not None:
+            yield pack_weights(product, network.step(layer).strides[1], network.config)
+
+
 def _params(network: Network) -> Iterator[Words]:
     for layer in network.layers:
         step = network.step(layer)
-        if step.product is not None:
-            yield pack_params(step.product, network.config)
+        if (product := network.product(layer)) is not None:
+            yield pack_params(product, network.config)
         if step.add is not None:
             yield pack_sum_params(step.add.result, network.layouts[layer].words, network.config)
+
+
+def _tables(network: Network) -> Iterator[Words]:
+    for layer in network.layers:
+        table = network.step(layer).table
+        if table is not None:
+            shared = len(table) == 1
+            yield pack_table(table if shared else table[network.channels(layer)], network.config)
 
 
 def segments(network: Network, layers: Sequence[LayerSpec]) -> tuple[Segment, ...]:
@@ -41,13 +55,9 @@ def segments(network: Network, layers: Sequence[LayerSpec]) -> tuple[Segment, ..
     config = network.config
     parts = {
         Memory.LAYERS: [_descriptors(layers)],
-        Memory.WEIGHTS: [
-            pack_weights(step.product, step.strides[1], config)
-            for step in network.steps
-            if step.product is not None
-        ],
+        Memory.WEIGHTS: list(_weights(network)),
         Memory.PARAMS: list(_params(network)),
-        Memory.TABLES: [pack_table(step.table, config) for step in network.steps if step.table is not None],
+        Memory.TABLES: list(_tables(network)),
     }
     result = []
     for memory, pieces in parts.items():

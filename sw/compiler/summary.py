@@ -56,6 +56,7 @@ def summarise(program: Program, plan: Plan | None = None) -> str:
                 [_layer_row(index, layer, tensors) for index, layer in enumerate(program.layers)],
                 right={0, 6, 7},
             ),
+            *_order_lines(program),
             "",
             *_table(
                 ["memory", "words used", "of", "", "", "bits a word"],
@@ -100,6 +101,12 @@ def host_table(program: Program) -> list[str]:
     """Lines that say what the host computes and why: an empty one and a table; none if that is nothing."""
     rows = [[a.layer, a.op, a.why] for a in program.assignments if a.host]
     return ["", *_table(["on the host", "operator", "why"], rows, right=set())] if rows else []
+
+
+def _order_lines(program: Program) -> list[str]:
+    """A line that says which tensors' channels have another order than in the model, if there are any."""
+    names = [layer.name for layer in program.layers if program.tensors[layer.output].order]
+    return [f"channels in order of the banks' work: the output of {', '.join(names)}"] if names else []
 
 
 def _output_rows(program: Program) -> list[Row]:

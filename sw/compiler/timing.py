@@ -13,13 +13,13 @@ import numpy as np
 from .rows import AHEAD, Times
 from .steps import Steps
 
-STRIP = 4
+STRIP = 5
 """Cycles of the walker before it looks at a strip's columns."""
 
 LOOKS = 8
 """Looks at a block's columns that may wait until there is a request for every kernel row and channel word."""
 
-LOOKED = 7
+LOOKED = 8
 """Cycles from a look to its first request."""
 
 STRIPS = 5

@@ -127,13 +127,13 @@ def walk(network: Network, layer: int, marks: Marks) -> Walk:
     """Walk over the rows of a MAC layer.
 
     Args:
-        marks: Events of the layer's input tensor, (frames, height, width, channels).
+        marks: Events of the layer's input tensor, (frames, height, width, channels of the model).
     """
     row, step = Row.of(network, layer), network.step(layer)
     source, height = network.layouts[network.source(layer)], network.layouts[layer].height
     frames, rows, width, channels = marks.shape
     padded = np.zeros((frames, rows, width, source.padded_channels), np.bool_)
-    padded[..., :channels] = marks
+    padded[..., :channels] = marks[..., network.channels(network.source(layer))]
     # Element e of a word is of group e % banks: (frames, rows, words, columns, elements, banks).
     elements = np.moveaxis(padded.reshape(frames, rows, width, source.words, network.config.group, -1), 3, 2)
     columns = np.logical_or.reduce(elements, axis=-2)

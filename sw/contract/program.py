@@ -41,6 +41,7 @@ class TensorSpec:
         words: Activation words of a pixel: word j of pixel (y, x) is ``codes + y * pitch + j * width + x``.
         mode: What its encoder calls an event.
         threshold: Codes by which a value may differ from the last one sent, unsent.
+        order: The model's channel at each position of a pixel; empty if that is the position itself.
     """
 
     name: str
@@ -54,6 +55,7 @@ class TensorSpec:
     words: int
     mode: Mode
     threshold: int
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,10 @@ class Program:
         return cls(
             model=header["model"],
             config=ArrayConfig(**header["config"]),
-            tensors=tuple(TensorSpec(**t | {"mode": Mode(t["mode"])}) for t in header["tensors"]),
+            tensors=tuple(
+                TensorSpec(**t | {"mode": Mode(t["mode"]), "order": tuple(t["order"])})
+                for t in header["tensors"]
+            ),
             layers=tuple(LayerSpec(**x | {"mode": Mode(x["mode"])}) for x in header["layers"]),
             outputs=tuple(
                 OutputSpec(**o | {"shape": tuple(o["shape"]), "host_ops": tuple(o["host_ops"])})

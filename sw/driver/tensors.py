@@ -25,7 +25,7 @@ def read_tensors(device: Device, program: Program, indices: Sequence[int]) -> di
         indices: Of the tensors, one or more.
 
     Returns:
-        int8, (height, width, channels), by index.
+        int8, (height, width, channels), by index; the channels in the model's order.
 
     Raises:
         LinkError: No answer came.
@@ -44,14 +44,13 @@ def read_tensors(device: Device, program: Program, indices: Sequence[int]) -> di
             codes = words.astype("<u4").view(np.int8).reshape(count, 4)
             memory[first : first + count, 4 * column : 4 * column + 4] = codes
         wanted = wanted[~within]
-    return {
-        index: np.ascontiguousarray(
-            memory[addresses[index], : config.drain].reshape(tensor.height, tensor.width, -1)[
-                :, :, : tensor.channels
-            ]
-        )
-        for index, tensor in tensors.items()
-    }
+    return {index: _codes(memory[addresses[index], : config.drain], tensors[index]) for index in indices}
+
+
+def _codes(words: Codes, tensor: TensorSpec) -> Codes:
+    """A tensor's codes from its words, (height, width, words, drain)."""
+    codes = words.reshape(tensor.height, tensor.width, -1)[:, :, : tensor.channels]
+    return np.ascontiguousarray(codes[:, :, np.argsort(tensor.order)] if tensor.order else codes)
 
 
 def _addresses(tensor: TensorSpec) -> npt.NDArray[np.intp]:

@@ -288,9 +288,11 @@ def planned(plan: Plan) -> str:
     """A line about what was chosen, and its estimate."""
     direct = [name for choice in plan.choices if choice.mode is Mode.DIRECT for name in choice.layers]
     others = plan.alternatives
+    orders = sum(map(bool, plan.network.orders))
     return (
         f"planned: {', '.join(direct) + ' direct, the others delta' if direct else 'all layers delta'}; "
-        f"estimated {sum(plan.cycles):,.0f} cycles a frame (all delta {others['delta']:,.0f}, "
+        + (f"channels of {orders} tensors in another order; " if orders else "")
+        + f"estimated {sum(plan.cycles):,.0f} cycles a frame (all delta {others['delta']:,.0f}, "
         f"all direct {others['direct']:,.0f}, dense {others['dense']:,.0f})"
     )
 

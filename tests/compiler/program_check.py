@@ -29,7 +29,9 @@ def check(graph: Graph, program: Program, threshold: int, seed: int) -> None:
         for index, tensor in enumerate(program.tensors):
             number = numbers.get(tensor.name)
             if number is not None:  # of a CONCAT of several, the model has the last tensor only
-                got = interpreter.output(index).reshape(graph.tensors[number].shape)
+                got = interpreter.output(index)
+                got = got[..., np.argsort(tensor.order)] if tensor.order else got
+                got = got.reshape(graph.tensors[number].shape)
                 np.testing.assert_array_equal(got, expected[number], f"frame {frame}, tensor {tensor.name}")
         for layer, trace in zip(program.layers, traces, strict=True):
             check_counters(graph, program, layer, trace, {} if key else before, expected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_device import FakeDevice
@@ -30,3 +32,22 @@ def test_words_of_a_pixel_lie_a_row_apart(array: str) -> None:
     found = read_tensors(device, program, [1, 0])
     for tensor in (0, 1):
         np.testing.assert_array_equal(found[tensor], codes[tensor])
+
+
+def test_channels_come_back_in_the_models_order() -> None:
+    config = ArrayConfig.parse("1x16")
+    program = make_program(config, height=1, width=2, channels=6)
+    order = (4, 0, 5, 1, 3, 2)
+    tensors = (program.tensors[0], replace(program.tensors[1], order=order))
+    fake = FakeDevice(config)
+    for tensor in tensors:
+        for x, position in np.ndindex(2, 6):
+            word, element = divmod(position, config.drain)
+            channel = tensor.order[position] if tensor.order else position
+            fake.memories[Memory.CODES][0, tensor.codes + word * 2 + x] |= np.uint32(
+                10 * x + channel << 8 * element
+            )
+    device = Device(FakeLink(fake))
+    device.hello()
+    for codes in read_tensors(device, replace(program, tensors=tensors), [0, 1]).values():
+        assert codes.tolist() == [[[0, 1, 2, 3, 4, 5], [10, 11, 12, 13, 14, 15]]]

@@ -43,8 +43,11 @@ def _class(m: Module, dut: Any, inside: Inside, members: range) -> None:
     # Marks are the same in all groups: a group's n-th mark is the others' n-th.
     offered = Cat(head.valid & head.p.mark for head in heads)
     same = Cat(head.p.complete == heads[0].p.complete for head in heads)
+    waiting = Cat(head.valid & ~head.p.mark for head in heads)
+    room = Cat(inside[f"queue_{bank}.room"] for bank in members).all()
     m.d.comb += [
         Assume(~offered.all() | same.all()),
+        Assert(~room | ~(waiting.any() | offered.all()) | (events | marks).any()),
         Assert((events & (events - 1)) == 0),  # one at a time
         Assert((marks == 0) | (marks.all() & (events == 0))),  # one for all
     ]

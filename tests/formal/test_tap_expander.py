@@ -105,6 +105,8 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     def ahead(number: Value) -> Value:
         return (number - dut.pixel)[:PIXEL_BITS]
 
+    _taps(m, dut, inside)
+
     # Of the event under way.
     valid, number = inside["valid"], inside["number"]
     now = event(CONFIG)(inside["now"])
@@ -127,6 +129,49 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     for t in range(CONFIG.taps):
         pixel, enabled = ahead(dut.o.pixels[t]), dut.o.enable[t]
         m.d.comb += Assert(~enabled | ((pixel < SLOTS) & (pixel >= ahead(before))))
+
+
+def _taps(m: Module, dut: Any, inside: Inside) -> None:
+    """Asserts that each event taken gives each of its taps once, one step of it a time."""
+    layer = dut.layer
+    valid, number, column_step, place_step, row_step = (
+        inside[name] for name in ("valid", "number", "column_step", "place_step", "row_step")
+    )
+    now, was = event(CONFIG)(inside["now"]), Signal(event(CONFIG), name="was")
+    was_valid, taken, was_number = Signal(), Signal(), Signal(PIXEL_BITS)
+    offered = Signal(event(CONFIG), name="offered")
+    m.d.sync += [was.eq(now), was_valid.eq(valid), was_number.eq(number), offered.eq(dut.i.p)]
+    rows = Signal.like(row_step)  # of WEIGHTS, as it was then: how it is computed is not looked at here
+    m.d.sync += rows.eq(row_step)
+    m.d.sync += taken.eq(dut.i.valid & dut.i.ready & ~dut.i.p.mark & (dut.i.p.place >= 0))
+
+    given = dut.o.enable.any()
+    more = (was.tap + column_step < layer.kernel_columns) & (was.place >= place_step)
+    same = (now == was) & (number == was_number)
+    ahead = (
+        (now.tap == (was.tap + column_step)[: len(now.tap)])
+        & (now.place == was.place - place_step)
+        & (now.weight == (was.weight + rows)[: len(now.weight)])
+        & (number == (was_number - place_step)[:PIXEL_BITS])
+        & (now.values == was.values)
+    )
+    loaded = (now == offered) & (number == (offered.first + offered.place)[:PIXEL_BITS])
+    m.d.comb += [
+        Assert(was_valid | ~given),
+        Assert(~was_valid | given | (valid & same & ~taken)),
+        Assert(~given | ~more | (valid & ahead & ~taken)),
+        Assert(~taken | (valid & loaded)),
+        Assert((was_valid & (~given | more)) | (valid == taken)),
+        Assert(~given | ((dut.o.values == was.values) & (dut.o.row == was.weight))),
+    ]
+    step = _step(layer)
+    for t in range(CONFIG.taps):
+        column = was.tap + Mux(layer.depthwise, t * layer.stride, 0)
+        left = Mux(layer.depthwise, t * step, 0)
+        m.d.comb += [
+            Assert(~given | (dut.o.enable[t] == (column < layer.kernel_columns) & (was.place >= left))),
+            Assert(~given | (dut.o.pixels[t] == (was_number - left)[:PIXEL_BITS])),
+        ]
 
 
 def test_a_tap_waits_for_its_slot_and_marks_wait_for_taps() -> None:

@@ -1,0 +1,31 @@
+"""Nothing stalls between the event scanner's queues, so their room must be judged early enough: by induction,
+what is on its way to a queue always finds a place in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Assert, Assume, Module
+from contract import Harness
+from inside import Inside
+from prover import prove
+from tiny_arrays import tiny_array
+
+from stillframe.hw.event_scanner import FETCH_STAGES, QUEUE_DEPTH, READ_STAGES, EventScanner
+
+
+def _room(m: Module, dut: Any, inside: Inside) -> None:
+    m.d.comb += Assume(~dut.mask_en & ~dut.event_en)
+    for queue, stage, stages in (("words", "fetch", FETCH_STAGES), ("events", "read", READ_STAGES)):
+        level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
+        on_the_way = sum(inside[f"{stage}_{n}"] for n in range(stages))
+        m.d.comb += [
+            Assert(level + on_the_way <= QUEUE_DEPTH),
+            Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1))),  # so it is full with QUEUE_DEPTH, no sooner
+            Assert(~inside[f"{queue}.w_en"] | inside[f"{queue}.i__ready"]),
+        ]
+
+
+def test_what_is_on_its_way_finds_a_place() -> None:
+    prove(Harness(EventScanner(tiny_array(), 0), _room), depth=2)
