@@ -192,8 +192,8 @@ class Accelerator(wiring.Component):
         loop = Requantiser.LATENCY + FusedAdd.LATENCY  # from a word to its sum
         reads = FusedAdd.LATENCY + Requantiser.LATENCY + ActivationTable.LATENCY  # from one to the encoder's
         assert (loop % 2, reads % 2) == (1, 1)
+        m.d.sync += Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser")
         m.d.comb += [
-            Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser"),
             requantiser.own.eq(requantiser.layer.fused & ~windows.sum_valid),
             fused.next_offset.eq(requantiser.next_offset),
             fused.valid.eq(requantiser.o.valid & requantiser.o_own),

@@ -89,19 +89,11 @@ class RowFinder(wiring.Component):
             inside.eq((probe_row >= 0) & (probe_row < layer.in_height)),
             last.eq(probe == layer.kernel_rows - 1),
             flag_read.addr.eq(probe_flag),
-<<<<<<< HEAD
             flag_read.en.eq(probing | asking),
-            # What is read outside the image is not looked at.
-            Assert(
-                ~(flag_write.en & (probing & inside | asking) & (flag_write.addr == flag_read.addr)),
-                "a row flag written while it is read",
-            ),
-=======
-            flag_read.en.eq(probing),
->>>>>>> ce89e0cd2f341c71184034db791f00c3b0a89e3d
         ]
         # What is read outside the image is not looked at.
-        m.d.sync += Assert(~(flag_write.en & probing & inside & (flag_write.addr == flag_read.addr)))
+        looking = (probing & inside) | asking
+        m.d.sync += Assert(~(flag_write.en & looking & (flag_write.addr == flag_read.addr)))
 
         def look_at(y: Value, first: Signal, code: Signal) -> list[object]:
             """From the top kernel row on, or the second tensor's row first."""

@@ -106,8 +106,12 @@ def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks
     """
     if network.step(layer).op is Op.MAC:
         work = walk(network, layer, marks[0])
-        steps = Steps.of(network, layer, everything, work, flags)
-        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks)
+        whole = np.full_like(flags, everything)
+        fused = network.step(layer).fused
+        if fused:  # of rows in which the second tensor changed
+            whole |= rows_with(marks[1])
+        steps = Steps.of(network, layer, whole, work, flags)
+        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks, fused)
     given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
     return time_windows(network, layer, given, flags)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from stillframe.contract import Op
+
 from .network import Network
 from .profile import Marks
 
@@ -62,8 +64,9 @@ class Rows:
 def finding(network: Network, layer: int, rows: Rows) -> Times:
     """Cycles of the row finder from a row given to the next one, (rows + 1, frames); the last to its end."""
     step = network.step(layer)
-    kernel = 2 if len(step.inputs) == 2 else step.window[0]
-    cycles: Times = max(kernel, LEAST) * np.column_stack([rows.advance, rows.left]).T.astype(float)
+    inputs = len(step.inputs)
+    flags = step.window[0] + inputs - 1 if step.op is Op.MAC else max(step.window[0], inputs)
+    cycles: Times = max(flags, LEAST) * np.column_stack([rows.advance, rows.left]).T.astype(float)
     before = max(step.padding[0][0], step.strides[0]) + FOUND
     some = rows.given.any(axis=1)
     cycles[0] += before * some

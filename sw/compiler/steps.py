@@ -16,6 +16,9 @@ from .profile import Marks
 from .rows import Counts, Rows, Times
 from .walk import Row, Walk
 
+EVERY = 2
+"""Cycles of the drain for a word to which a second tensor is added."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -60,14 +63,14 @@ class Steps:
     strips: Counts
 
     @classmethod
-    def of(cls, network: Network, layer: int, everything: bool, walk: Walk, flags: Marks) -> Steps:
+    def of(cls, network: Network, layer: int, whole: Marks, walk: Walk, flags: Marks) -> Steps:
         """Of a MAC layer.
 
         Args:
-            everything: Every output is given, also where nothing changed.
+            whole: Output rows of which all pixels are given, touched or not: bool, (frames, rows).
             flags: Output rows with events: bool, (frames, rows).
         """
-        rows = Rows.of(np.ones_like(flags) if everything else walk.live > 0)
+        rows = Rows.of((walk.live > 0) | whole)
         row, passes = walk.row, network.groups(layer)
         there = rows.given[:, :, None, None, None].astype(np.float64)
 
@@ -87,10 +90,11 @@ class Steps:
         single = rows.pick(of_class(walk.single).sum(axis=-2)) > 0
         pass_words = np.full(passes, network.pass_channels(layer) // network.config.drain)
         pass_words[-1] = network.layouts[layer].words - pass_words[:-1].sum()
-        touched = walk.touched | everything
+        touched = walk.touched | whole[:, :, None, None]
         words = rows.pick(touched * pass_words[:, None])
-        drain = np.maximum(words, there[..., 0])
-        write = _by_block(words, row)
+        cycles = words * (EVERY if network.step(layer).fused else 1)
+        drain = np.maximum(cycles, there[..., 0])
+        write = _by_block(cycles, row)
         write[..., -1] += rows.pick(_closing(touched, pass_words) * flags[:, :, None])
         slot, behind, early = _slots(drain, row)
         # Columns that need not wait are in each request, so only those of the first are before one that must.

@@ -46,15 +46,20 @@ WORDS = 64
 WRITTEN = 26
 """Cycles from a word drained to the mask writer."""
 
+SUMMED = 21
+"""Cycles more if a second tensor is added to it."""
 
-def time_mac(steps: Steps, find: Times, groups: int) -> Times:
+
+def time_mac(steps: Steps, find: Times, groups: int, fused: bool = False) -> Times:
     """Cycles from a layer's start until all of its output is in the masks: (frames,).
 
     Args:
         steps: What there is to do.
         find: Cycles of the row finder (:func:`~.rows.finding`).
         groups: Scanners, of all classes together.
+        fused: A second tensor is added to what the layer gives.
     """
+    written = WRITTEN + SUMMED if fused else WRITTEN
     count, frames, classes = steps.taps.shape
     if not count:
         return find[-1]
@@ -101,7 +106,7 @@ def time_mac(steps: Steps, find: Times, groups: int) -> Times:
         complete = bank_end[n + 1].max(axis=1) + ADDED
         begin = np.maximum(drain_end[n], complete)
         drain_begin[n + 1], drain_end[n + 1] = begin, begin + steps.drain[n]
-        write_begin[n + 1] = np.maximum(write_end[n], begin + WRITTEN)
+        write_begin[n + 1] = np.maximum(write_end[n], begin + written)
         write_end[n + 1] = write_begin[n + 1] + steps.write[n]
         room = before_write.room(n, write_begin[1:], write_end[1:])
         drain_end[n + 1] = np.maximum(drain_end[n + 1], room)

@@ -126,7 +126,9 @@ def test_slots_of_a_step() -> None:
     assert (network.groups(1), network.blocks(1).columns) == (2, 8)
     marks = np.ones((1, 2, 40, 4), np.bool_)
     marks[0, :, 3] = False
-    steps = Steps.of(network, 1, False, walk(network, 1, marks), np.ones((1, 2), np.bool_))
+    steps = Steps.of(
+        network, 1, np.zeros((1, 2), np.bool_), walk(network, 1, marks), np.ones((1, 2), np.bool_)
+    )
     assert steps.slot.tolist() == [-1, -1, *range(18)]
     assert steps.behind[2:].max() == 0, "the last pixel of each of these steps is needed"
     # 4 words of 4 channels for each of 8 pixels, of the first block only 7 and a cycle for the other.
