@@ -91,7 +91,7 @@ def test_tensors_that_share_an_order() -> None:
         (12, 16, 3),
         Layer(Conv, (3, 3), 10, padding=AROUND),
         Layer(Conv, (3, 3), 10, padding=AROUND),
-        Layer(Add, inputs=(1, 2)),
+        Layer(Add, inputs=(1, 2)),  # done by the convolution before it
         Layer(DepthwiseConv, (3, 3), 1),
         Layer(DepthwiseConv, (3, 3), 2),  # its outputs are as free as a convolution's
         Layer(Pad, padding=AROUND),
@@ -101,7 +101,7 @@ def test_tensors_that_share_an_order() -> None:
         Layer(Mean),
         Layer(Conv, channels=7),
     )
-    assert tied(network(graph)) == [[1, 2, 3, 4], [5, 6, 7, 8, 9, 10], [11]]
+    assert tied(network(graph)) == [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10]]
 
 
 def test_input_and_concatenation_stay() -> None:

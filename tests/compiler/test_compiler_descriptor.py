@@ -198,7 +198,7 @@ def test_all_passes_of_an_average_share_a_row_of_weights() -> None:
 
 def test_second_input_is_a_second_kernel_row() -> None:
     """Steps from the first tensor to the second, forwards and backwards."""
-    branch = Layer(Conv, (1, 1), 5)
+    branch = Layer(MaxPool, (1, 1))
     forth = fields((6, 6, 5), branch, Layer(Add, inputs=(0, 1)))
     expect(
         forth,
@@ -234,7 +234,8 @@ def test_second_input_is_a_second_kernel_row() -> None:
 
 
 def test_operands_of_a_sum() -> None:
-    graph = chain((6, 6, 5), Layer(Conv, (1, 1), 5, zero_point=-9), Layer(Add, inputs=(1, 0), zero_point=4))
+    layers = [Layer(MaxPool, (1, 1), zero_point=-9), Layer(Add, inputs=(1, 0), zero_point=4)]
+    graph = chain((6, 6, 5), *layers)
     add = graph.nodes[1]
     assert isinstance(add, Add)
     add = replace(add, first=(1 << 29, -3), second=(1 << 28, -15), subtract=True, act_min=-7, act_max=8)
@@ -254,6 +255,46 @@ def test_operands_of_a_sum() -> None:
         requant_zero_point=4,
         out_zero_point=4,
     )
+
+
+def test_sum_in_a_convolution() -> None:
+    """5 channels are 2 words; its own operand is the first one; the sum's PARAMS stand behind its own."""
+    layers = [Layer(MaxPool, (1, 1)), Layer(Conv, (1, 1), 5, zero_point=-9), Layer(Add, inputs=(1, 2))]
+    graph = chain((6, 6, 5), *layers, Layer(Conv, (1, 1), 3), zero_point=4)
+    pool, conv, add, last = graph.nodes
+    assert isinstance(conv, Conv)
+    assert isinstance(add, Add)
+    conv = replace(conv, act_min=-60, act_max=70)
+    add = replace(add, first=(1 << 29, -3), second=(1 << 28, -15), act_min=-7, act_max=8)
+    program = compile_graph(replace(graph, nodes=(pool, conv, add, last)), ARRAY)
+    assert [layer.op for layer in program.layers[1:]] == ["MAX_POOL_2D", "CONV_2D + ADD", "CONV_2D"]
+    fused = program.layers[2].fields
+    expect(
+        dict.fromkeys(LAYER_FIELDS, 0) | fused,
+        op=Op.MAC,
+        fused=1,
+        subtract=0,
+        two_inputs=1,
+        in_layer=1,
+        second_layer=1,
+        kernel_rows=1,
+        row_step=1,
+        flag_step=1,
+        second_codes=72,
+        second_rows=6,
+        in_zero_point=-9,
+        second_zero_point=4,
+        in_multiplier=1 << 28,
+        in_shift=15,
+        second_multiplier=1 << 29,
+        second_shift=3,
+        own_min=-60,
+        own_max=70,
+        act_min=-7,
+        act_max=8,
+        requant_zero_point=4,
+    )
+    assert program.layers[3].fields["params"] == fused["params"] + 4
 
 
 def test_channels_of_a_concatenation() -> None:

@@ -175,10 +175,10 @@ def test_pad_that_is_an_output_is_a_layer_too() -> None:
 
 
 def test_pad_with_two_readers() -> None:
-    layers = [Layer(Pad, padding=AROUND), Layer(Conv, (1, 1), 2), Layer(Add, inputs=(1, 2))]
-    pad, conv, add = steps(chain((6, 6, 2), *layers))
+    layers = [Layer(Pad, padding=AROUND), Layer(Conv, (1, 1), 2), Layer(Concat, inputs=(1, 2))]
+    pad, conv, concat = steps(chain((6, 6, 2), *layers))
     assert (pad.op, conv.inputs, conv.padding) == (Op.POOL, (0,), AROUND)
-    assert (add.op, add.inputs) == (Op.ADD, (1, 2))
+    assert (concat.op, concat.inputs) == (Op.CONCAT, (1, 2))
 
 
 def test_average_divides_by_what_a_pad_added() -> None:
@@ -207,7 +207,77 @@ def test_concatenation_of_four_is_three_layers() -> None:
 
 
 def test_layers_of_two_inputs_and_of_none_of_its_own_window() -> None:
-    graph = chain((4, 4, 3), Layer(Conv, (1, 1), 3), Layer(Add, inputs=(1, 0)), Layer(Resize, factors=(2, 3)))
+    pool = Layer(MaxPool, (1, 1))
+    graph = chain((4, 4, 3), pool, Layer(Add, inputs=(1, 0)), Layer(Resize, factors=(2, 3)))
     _, add, resize = steps(graph)
     assert (add.op, add.inputs, add.add) == (Op.ADD, (1, 0), graph.nodes[1])
     assert (resize.op, resize.inputs, resize.repeat) == (Op.POOL, (2,), (2, 3))
+
+
+CONV, SUM = Layer(Conv, (1, 1), 3), Layer(Add, inputs=(1, 0))
+
+
+@pytest.mark.parametrize("inputs", [(1, 0), (0, 1)])
+def test_sum_is_done_by_the_convolution_that_makes_an_operand(inputs: tuple[int, int]) -> None:
+    """Its own operand comes first, with its scale."""
+    graph = chain((4, 4, 3), CONV, Layer(Add, inputs=inputs), Layer(PRelu))
+    add = graph.nodes[1]
+    assert isinstance(add, Add)
+    (step,) = steps(graph)
+    assert (step.operators, step.op, step.fused) == ("CONV_2D + ADD + PRELU", Op.MAC, True)
+    assert (step.name, step.inputs, step.output) == ("conv1", (0, 0), 3)
+    assert step.table is not None
+    assert step.add is not None
+    scales = (add.first, add.second) if inputs == (1, 0) else (add.second, add.first)
+    assert (step.add.inputs, step.add.first, step.add.second) == ((1, 0), *scales)
+
+
+@pytest.mark.parametrize("large", [1, 2])
+def test_of_two_convolutions_the_larger_one_adds(large: int) -> None:
+    """It takes the sum's place, behind the other one, whatever the order of the two."""
+    sizes = [(3, 3) if number == large else (1, 1) for number in (1, 2)]
+    sides = [AROUND if number == large else NO_PADDING for number in (1, 2)]
+    layers = [
+        Layer(Conv, kernel, 3, padding=padding, inputs=(0,))
+        for kernel, padding in zip(sizes, sides, strict=True)
+    ]
+    small, fused = steps(chain((4, 4, 3), *layers, Layer(Add, inputs=(1, 2)), CONV))[:2]
+    assert (small.name, small.fused, small.output) == (f"conv{3 - large}", False, 3 - large)
+    assert (fused.name, fused.fused, fused.inputs) == (f"conv{large}", True, (0, 3 - large))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [CONV, Layer(Add, inputs=(1, 1))],
+        [CONV, SUM, Layer(Concat, inputs=(2, 1))],
+        [CONV, Layer(Relu), Layer(Add, inputs=(2, 0))],
+        [Layer(MaxPool, (1, 1)), SUM],
+        [Layer(AveragePool, (3, 3), padding=AROUND), SUM],
+        [Layer(AveragePool, (1, 1), zero_point=4), SUM],
+    ],
+    ids=["with itself", "read twice", "table between", "maximum", "borders", "average"],
+)
+def test_sums_that_are_layers(layers: list[Layer]) -> None:
+    assert "ADD" in operators(chain((4, 4, 3), *layers))
+
+
+def test_sum_of_an_output_is_a_layer() -> None:
+    graph = chain((4, 4, 3), CONV, SUM)
+    assert operators(also_output(graph, 1)) == ["CONV_2D", "ADD"]
+
+
+@pytest.mark.parametrize(("inputs", "joins"), [((1, 0), True), ((0, 1), False)])
+def test_convolution_is_not_subtracted(inputs: tuple[int, int], joins: bool) -> None:
+    graph = chain((4, 4, 3), CONV, Layer(Add, inputs=inputs))
+    add = graph.nodes[1]
+    assert isinstance(add, Add)
+    add = replace(add, op="SUB", subtract=True)
+    expected = ["CONV_2D + SUB"] if joins else ["CONV_2D", "SUB"]
+    assert operators(replace(graph, nodes=(graph.nodes[0], add))) == expected
+
+
+def test_a_convolution_adds_once() -> None:
+    """The second sum is a layer: both of its operands are read for other sums or made by one."""
+    graph = chain((4, 4, 3), CONV, SUM, Layer(Add, inputs=(2, 0)))
+    assert operators(graph) == ["CONV_2D + ADD", "ADD"]

@@ -103,6 +103,16 @@ def test_shares_of_a_layer(kind: str) -> None:
     assert bool(shares["EVENTS"][0]) == keeps_state, "only MAC layers read events"
 
 
+def test_shares_of_a_convolution_that_adds() -> None:
+    """PARAMS of the sum beside its own; only the sum has codes, and what is added has no events."""
+    layers = [Layer(MaxPool, (1, 1)), Layer(Conv, (1, 1), 5, inputs=(0,)), Layer(Add, inputs=(1, 2))]
+    shares = place(network(chain((4, 4, 5), *layers)), [Mode.DELTA] * 3).shares
+    assert shares["PARAMS"] == [0, 0, 4]
+    assert shares["CODES"] == [32, 32, 32]
+    assert shares["EVENTS"] == [32, 0, 0]
+    assert shares["STATE"] == [0, 0, 32]
+
+
 def test_weights_of_two_passes() -> None:
     """Rows: pass, kernel row, word, kernel column, element; lanes behind the last channel are 0."""
     packed = packed_weights(chain((3, 3, 3), Layer(Conv, (2, 1), 6)))

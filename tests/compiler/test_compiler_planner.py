@@ -98,8 +98,9 @@ def test_outputs_are_exact_in_either_mode() -> None:
     assert [tensor.threshold for tensor in compile_graph(GRAPH, ARRAY, threshold=7).tensors] == [7, 0, 7, 0]
 
 
-# Two branches behind a convolution meet in a sum, which a depthwise layer reads; the input goes to both the
-# convolution and, concatenated with what the depthwise layer gives, to the last layer.
+# Two branches behind a convolution meet in a sum, done by the second convolution, which a depthwise layer
+# reads; the input goes to both the first one and, concatenated with what the depthwise layer gives, to the last
+# layer.
 BRANCHES = chain(
     (8, 8, 8),
     Layer(Conv, (1, 1), 8),
@@ -109,6 +110,7 @@ BRANCHES = chain(
     Layer(Concat, inputs=(0, 4)),
     Layer(Conv, (1, 1), 4),
 )
+BRANCH = Layer(Conv, (1, 1), 8)
 WHOLE = 3 * 8 * 16 + 8 * 8
 """Words of state: four MAC layers read four tensors, three give 2 words a pixel, the last one."""
 QUIET, BUSY = Density(changed=0.02, non_zero=0.9), Density(changed=0.9, non_zero=0.1)
@@ -121,30 +123,36 @@ def branch_modes(busy: set[str], **sizes: int) -> list[Mode]:
 
 
 def test_branches_are_planned_tensor_by_tensor() -> None:
-    """Tensors 2 and 4 go to an ADD and a CONCAT only: nothing reads their events, so there is no choice."""
+    """The fourth goes to a CONCAT only: nothing reads its events, so there is no choice."""
     everything = {"input", *(f"tensor{n}" for n in range(1, 7))}
-    assert branch_modes(set()) == [DELTA] * 7
-    assert branch_modes(everything) == [DIRECT, DIRECT, DELTA, DIRECT, DELTA, DIRECT, DELTA]
-    assert branch_modes({"tensor1", "tensor2", "tensor4"}) == [DELTA, DIRECT] + [DELTA] * 5
-    assert branch_modes({"tensor3", "tensor5"}) == [DELTA, DELTA, DELTA, DIRECT, DELTA, DIRECT, DELTA]
-    assert branch_modes(everything, state_words=0) == [DIRECT, DIRECT, DELTA, DIRECT, DELTA, DIRECT, DELTA]
+    assert branch_modes(set()) == [DELTA] * 6
+    assert branch_modes(everything) == [DIRECT, DIRECT, DIRECT, DELTA, DIRECT, DELTA]
+    assert branch_modes({"tensor1", "tensor4"}) == [DELTA, DIRECT] + [DELTA] * 4
+    assert branch_modes({"tensor3", "tensor5"}) == [DELTA, DELTA, DIRECT, DELTA, DIRECT, DELTA]
+    assert branch_modes(everything, state_words=0) == [DIRECT, DIRECT, DIRECT, DELTA, DIRECT, DELTA]
 
 
 def test_state_of_branches_goes_until_the_rest_fits() -> None:
-    assert branch_modes(set(), state_words=WHOLE) == [DELTA] * 7
-    assert branch_modes(set(), state_words=0) == [DIRECT, DIRECT, DELTA, DIRECT, DELTA, DIRECT, DELTA]
+    assert branch_modes(set(), state_words=WHOLE) == [DELTA] * 6
+    assert branch_modes(set(), state_words=0) == [DIRECT, DIRECT, DIRECT, DELTA, DIRECT, DELTA]
     one_less = branch_modes(set(), state_words=WHOLE - 1)
     assert one_less.count(DIRECT) == 1
 
 
 def test_what_reads_a_direct_tensor_gives_every_output() -> None:
-    """The ADD of a direct tensor and another, and the layer that writes it, cannot tell what changed."""
+    """What multiplies or adds a direct tensor, and the layer that writes it, cannot tell what changed."""
     program = compile_graph(BRANCHES, ARRAY, pins={"conv2": "direct"})
-    assert [tensor.mode for tensor in program.tensors] == [DELTA, DIRECT] + [DELTA] * 5
-    assert [layer.fields["evaluate_all"] for layer in program.layers] == [0, 1, 1, 1, 0, 0, 0]
-    assert [layer.fields.get("use_state", 0) for layer in program.layers] == [0, 1, 0, 0, 1, 0, 1]
+    assert [tensor.mode for tensor in program.tensors] == [DELTA, DIRECT] + [DELTA] * 4
+    assert [layer.fields["evaluate_all"] for layer in program.layers] == [0, 1, 1, 0, 0, 0]
+    assert [layer.fields.get("use_state", 0) for layer in program.layers] == [0, 1, 0, 1, 0, 1]
     second = compile_graph(BRANCHES, ARRAY, pins={"conv1": "direct"})
-    assert [layer.fields["evaluate_all"] for layer in second.layers] == [1, 1, 0, 0, 0, 1, 0]
+    assert [layer.fields["evaluate_all"] for layer in second.layers] == [1, 1, 0, 0, 1, 0]
+    added = chain((8, 8, 8), Layer(MaxPool, (1, 1)), BRANCH, Layer(Add, inputs=(2, 0)), BRANCH, zero_point=3)
+    program = compile_graph(added, ARRAY, pins={"conv2": "delta"})
+    assert [layer.fields["evaluate_all"] for layer in program.layers] == [0, 0, 0, 0]
+    read = replace(added, nodes=(*added.nodes[:3], replace(added.nodes[3], inputs=(0,))))
+    program = compile_graph(read, ARRAY, pins={"conv4": "direct"})
+    assert [layer.fields["evaluate_all"] for layer in program.layers] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("seed", range(12))
