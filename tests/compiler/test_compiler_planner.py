@@ -99,8 +99,8 @@ def test_outputs_are_exact_in_either_mode() -> None:
 
 
 # Two branches behind a convolution meet in a sum, done by the second convolution, which a depthwise layer
-# reads; the input goes to both the first one and, concatenated with what the depthwise layer gives, to the last
-# layer.
+# reads; the input goes to both the first one and, concatenated with what the depthwise layer gives, to the
+# last layer.
 BRANCHES = chain(
     (8, 8, 8),
     Layer(Conv, (1, 1), 8),

@@ -106,6 +106,7 @@ def random_rows(rng: random.Random, layer: Fields, count: int, density: float) -
             "events": rng.randrange(1 << 20),
             "border": rng.randrange(100),
             "live": sum(int(rng.random() < density) << ky for ky in range(layer["kernel_rows"])),
+            "everything": rng.randrange(2),
         }
         for y in range(count)
     ]

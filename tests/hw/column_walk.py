@@ -181,6 +181,7 @@ def _strip(layer: Fields, row: dict[str, int], number: int, strip: Strip) -> dic
         "mask": row["mask"] + words * layer["out_mask_words"],
         "row": layer["params"] + row["border"] + words,
         "final": int(number == layer["groups"] - 1),
+        "everything": row["everything"],
     }
 
 

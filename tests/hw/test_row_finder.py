@@ -17,8 +17,10 @@ Fields = dict[str, int]
 Rows = list[dict[str, int]]
 
 
-def random_layer(rng: random.Random, two: bool = False) -> Fields:
-    """Kernels of 1 to 7 rows, strides 1 to 5, dilations 1 to 3, windows beside the image; or two tensors."""
+def random_layer(rng: random.Random, two: bool = False, fused: bool = False) -> Fields:
+    """Kernels of 1 to 7 rows, strides 1 to 5, dilations 1 to 3, windows beside the image; or two tensors, read
+    or one of them added.
+    """
     height = rng.randrange(1, 20)
     rows, stride, step = rng.choice((1, 2, 3, 5, 7)), rng.randrange(1, 6), rng.choice((1, 1, 2, 3))
     names = ("in_codes", "in_masks", "in_events", "second_codes", "in_pitch", "in_mask_pitch")
@@ -31,6 +33,8 @@ def random_layer(rng: random.Random, two: bool = False) -> Fields:
         return (
             fields | steps | {"stride_rows": 1, "out_height": height, "code_step": rng.randrange(ADDRESSES)}
         )
+    if fused:
+        fields |= {"fused": 1, "second_rows": rng.randrange(60, 100)}
     repeat = rng.choice((0, 0, 1, 3))
     out = rng.randrange(1, 9) * (repeat + 1)
     return fields | {
@@ -64,10 +68,13 @@ def find(layer: Fields, flags: set[int], everything: bool) -> Rows:
             "inside": len(inside),
             "border": (layer["kernel_rows"] - len(inside)) * layer["border_rows"],
             "live": live,
+            "everything": int(
+                everything or (layer.get("fused", 0) == 1 and layer["second_rows"] + y in flags)
+            ),
         }
         if inside:
             row["codes"] = layer["in_codes"] + top * layer["in_pitch"] + inside[0] * layer["code_step"]
-        if live or everything:
+        if live or row["everything"]:
             addresses = {"offset", "mask", "masks", "events", "second", "codes"}
             found.append({name: v % ADDRESSES if name in addresses else v for name, v in row.items()})
     return found
@@ -122,13 +129,13 @@ def run(
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.8])
-@pytest.mark.parametrize("two", [False, True])
-def test_rows_are_those_with_a_flag_or_all(stall: float, two: bool) -> None:
-    rng = random.Random(f"{stall} {two}")
+@pytest.mark.parametrize("kind", ["one", "two", "fused"])
+def test_rows_are_those_with_a_flag_or_all(stall: float, kind: str) -> None:
+    rng = random.Random(f"{stall} {kind}")
     layers = []
     for n in range(40):
         flags = {row for row in range(128) if rng.random() < (0.0, 0.1, 0.5, 1.0)[n % 4]}
-        layers.append((random_layer(rng, two), flags, rng.random() < 0.3))
+        layers.append((random_layer(rng, kind == "two", kind == "fused"), flags, rng.random() < 0.3))
     for layer, (rows, _, _) in zip(layers, run(layers, stall), strict=True):
         wanted = find(*layer)
         assert len(rows) == len(wanted), layer
@@ -137,10 +144,16 @@ def test_rows_are_those_with_a_flag_or_all(stall: float, two: bool) -> None:
 
 
 @pytest.mark.parametrize("kernel_rows", [1, 2, 3, 5])
-def test_cycles(kernel_rows: int) -> None:
-    """A row in ``kernel_rows`` cycles, at least 3, also of those that are left out."""
+@pytest.mark.parametrize("fused", [0, 1])
+def test_cycles(kernel_rows: int, fused: int) -> None:
+    """A row in ``kernel_rows`` cycles and one if something is added, at least 3, also if it is left out."""
     rng = random.Random(kernel_rows)
-    base = random_layer(rng) | {"kernel_rows": kernel_rows, "row_step": 1, "flag_step": 1, "repeat_rows": 0}
+    base = random_layer(rng, fused=fused == 1) | {
+        "kernel_rows": kernel_rows,
+        "row_step": 1,
+        "flag_step": 1,
+        "repeat_rows": 0,
+    }
     for pad, stride in ((0, 1), (2, 1), (1, 4)):
         fields = base | {
             "pad_rows": pad,
@@ -150,6 +163,6 @@ def test_cycles(kernel_rows: int) -> None:
             "in_rows": 0,
         }
         (_, offered, busy), (_, none, still) = run([(fields, set(), True), (fields, set(), False)])
-        first, period = max(pad, stride) + kernel_rows + 4, max(kernel_rows, 3)
+        first, period = max(pad, stride) + kernel_rows + fused + 4, max(kernel_rows + fused, 3)
         assert offered == [first + n * period for n in range(8)]
         assert (none, still) == ([], busy)

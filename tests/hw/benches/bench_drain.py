@@ -39,10 +39,9 @@ class Bench:
         self.taken = Timed(dut, "strips", STRIP)
         self.words = TimedSink(dut, "o", placed(sum_word(config)), stall, seed)
         self.fields: Fields = {}
-        self.everything = False
         self.pixels: list[Pixel] = []
         self.released: list[int] = []  # cycles
-        for name in ("start", "everything", "complete", "touched", "touches", "acc"):
+        for name in ("start", "complete", "touched", "touches", "acc"):
             getattr(dut, name).value = 0
         every_cycle(dut, self._release)
         cocotb.start_soon(self._show())
@@ -67,11 +66,10 @@ class Bench:
                 dut.touches.value = pack(shapes.touches.shape(), pixel.touches)
                 dut.acc.value = pack(shapes.acc.shape(), pixel.acc)
 
-    async def begin(self, *, everything: bool = False, **fields: int) -> None:
+    async def begin(self, **fields: int) -> None:
         """Start a layer."""
-        self.fields, self.everything = fields, everything
+        self.fields = fields
         set_layer(self.dut, **fields)
-        self.dut.everything.value = int(everything)
         await wait(self.dut, 3)
         assert not int(self.dut.busy.value)
         self.dut.start.value = 1
@@ -101,9 +99,9 @@ class Bench:
             "border_columns": rng.choice((0, BORDER)),
         }
 
-    def strip(self, count: int, touched: float) -> tuple[Fields, list[Pixel]]:
+    def strip(self, count: int, touched: float, everything: bool = False) -> tuple[Fields, list[Pixel]]:
         """A strip of ``count`` pixels, or as many as have a column of the image below their kernel, with
-        random sums; those of untouched lanes are anything.
+        random sums; those of untouched lanes are anything. All pixels are to be drained or only some.
         """
         rng, config, layer = self.rng, self.config, self.fields
         leftmost = 1 - layer["kernel_columns"]
@@ -134,6 +132,7 @@ class Bench:
             "mask": rng.randrange(1 << 20),
             "row": rng.randrange(1 << 10),
             "final": rng.randrange(2),
+            "everything": int(everything),
         }
         return strip, pixels
 
@@ -143,7 +142,7 @@ class Bench:
         words = layer["last_words" if strip["final"] else "pass_words"]
         found = []
         for n, pixel in enumerate(pixels):
-            if not any(pixel.touches) and not self.everything:
+            if not any(pixel.touches) and not strip["everything"]:
                 continue
             left = strip["left"] + n * layer["stride"]
             right = left + layer["kernel_columns"] - layer["in_width"]
@@ -196,14 +195,16 @@ class Bench:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=[0.0, 0.3, 0.7], depthwise=[False, True], everything=[False, True])
-async def words_of_strips(dut: Any, stall: float, depthwise: bool, everything: bool) -> None:
-    bench = Bench(dut, stall, 2 * depthwise + everything)
+@cocotb.parametrize(stall=[0.0, 0.3, 0.7], depthwise=[False, True], everything=[0.0, 0.5, 1.0])
+async def words_of_strips(dut: Any, stall: float, depthwise: bool, everything: float) -> None:
+    """Of none, some or all strips everything is drained."""
+    bench = Bench(dut, stall, 4 * depthwise + int(2 * everything))
     await start(dut)
     for _ in range(6):
-        await bench.begin(everything=everything, **bench.layer(depthwise))
+        await bench.begin(**bench.layer(depthwise))
         touched = bench.rng.choice((0.05, 0.5, 1))
-        await bench.check([bench.strip(count, touched) for count in (1, 1, 30, 2, 8, 41)])
+        counts = (1, 1, 30, 2, 8, 41)
+        await bench.check([bench.strip(n, touched, bench.rng.random() < everything) for n in counts])
 
 
 @cocotb.test()
@@ -212,8 +213,8 @@ async def a_word_a_cycle(dut: Any) -> None:
     bench = Bench(dut)
     await start(dut)
     for _ in range(9):
-        await bench.begin(everything=True, **bench.layer(False))
-        await bench.check([bench.strip(count, 1) for count in (1, 1, 5, 2, 1)])
+        await bench.begin(**bench.layer(False))
+        await bench.check([bench.strip(count, 1, True) for count in (1, 1, 5, 2, 1)])
         assert consecutive(bench.words.cycles)
         assert bench.words.cycles[0] - bench.taken.cycles[0] == 1 + Drain(bench.config).latency
 
