@@ -233,6 +233,57 @@ def sum_model(
     return w.finish([x], [y])
 
 
+def residual_model(
+    op: str,
+    shape: tuple[int, int, int],
+    weights: Any,
+    quantisation: tuple[Quantisation, Quantisation, Quantisation],
+    scales: Sequence[float],
+    first: bool = True,
+    activations: tuple[str, str] = ("NONE", "NONE"),
+    shortcut: Any = None,
+    slopes: Any = None,
+) -> bytes:
+    """ADD or SUB of what a CONV_2D makes of the input, SAME, and of the input, or of what another one makes of
+    it, of 1 x 1; then a PRELU.
+
+    Args:
+        weights: int8, (output channels, rows, columns, input channels).
+        quantisation: Of the input (and what the other convolution makes of it), the convolution and the sum.
+        scales: Of the weights by output channel.
+        first: The convolution is the first operand.
+        activations: Of the convolution and of the sum.
+        shortcut: Weights of the other convolution, if there is one.
+        slopes: int8, of the PRELU, if there is one.
+    """
+    w = ModelWriter()
+    (scale_in, zero_in), own, total = quantisation
+    size = (1, *shape[:2], len(weights))
+    x = w.tensor("net/image", (1, *shape), scale=scale_in, zero_point=zero_in)
+
+    def convolution(name: str, kernel: Any, target: Quantisation, activation: str) -> int:
+        kernel = np.asarray(kernel, np.int8)
+        k = w.tensor(f"net/{name}/kernel", kernel.shape, scale=scales, data=kernel)
+        bias, bias_scales = np.zeros(len(kernel)), scale_in * np.asarray(scales)
+        b = w.tensor(f"net/{name}/bias", bias.shape, "INT32", bias_scales, data=bias)
+        y = w.tensor(f"net/{name}/out", size, scale=target[0], zero_point=target[1])
+        code = ACTIVATIONS[activation]
+        options = {"Padding": SAME, "StrideH": 1, "StrideW": 1, "FusedActivationFunction": code}
+        w.operator("CONV_2D", [x, k, b], [y], "Conv2DOptions", **options)
+        return y
+
+    other = x if shortcut is None else convolution("shortcut", shortcut, quantisation[0], "NONE")
+    made = convolution("conv", weights, own, activations[0])
+    result = w.tensor("net/sum/out", size, scale=total[0], zero_point=total[1])
+    operands = [made, other] if first else [other, made]
+    w.operator(op, operands, [result], SUM_OPTIONS[op], FusedActivationFunction=ACTIVATIONS[activations[1]])
+    if slopes is not None:
+        alpha = w.tensor("net/prelu/alpha", slopes.shape, scale=0.01, zero_point=3, data=slopes)
+        source, result = result, w.tensor("net/prelu/out", size, scale=total[0], zero_point=-total[1] // 2)
+        w.operator("PRELU", [source, alpha], [result])
+    return w.finish([x], [result])
+
+
 def concat_model(
     shape: tuple[int, int, int],
     quantisation: Quantisation = (0.05, -3),

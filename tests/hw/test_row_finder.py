@@ -18,8 +18,8 @@ Rows = list[dict[str, int]]
 
 
 def random_layer(rng: random.Random, two: bool = False, fused: bool = False) -> Fields:
-    """Kernels of 1 to 7 rows, strides 1 to 5, dilations 1 to 3, windows beside the image, with a second tensor
-    to be added or without; or the rows of two tensors.
+    """Kernels of 1 to 7 rows, strides 1 to 5, dilations 1 to 3, windows beside the image, a second tensor to
+    be added or none; or the rows of two tensors.
     """
     height = rng.randrange(1, 20)
     rows, stride, step = rng.choice((1, 2, 3, 5, 7)), rng.randrange(1, 6), rng.choice((1, 1, 2, 3))

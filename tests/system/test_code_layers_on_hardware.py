@@ -14,6 +14,7 @@ from layer_runs import (
     quantisations,
     shapes,
     situations,
+    spreads,
     strides,
     windows,
 )
@@ -23,6 +24,7 @@ from single_layers import (
     pad_model,
     pool_model,
     prelu_model,
+    residual_model,
     resize_model,
     sum_model,
     unary_model,
@@ -69,6 +71,42 @@ def test_elementwise(device, op, shape, source, target, situation) -> None:
 )
 def test_sum(device, op, shape, first, second, target, activation, situation) -> None:
     compare(sum_model(op, shape, (first, second, target), activation), device, *situation)
+
+
+@SEARCH
+@given(
+    st.sampled_from(["ADD", "ADD", "SUB"]),
+    shapes,
+    st.sampled_from([(1, 1), (3, 3), (2, 5)]),
+    quantisations(2.0**-5),
+    quantisations(2.0**-5),
+    quantisations(2.0**-5),
+    st.tuples(activations, activations),
+    st.tuples(*[st.booleans()] * 3),
+    spreads,
+    situations,
+)
+def test_sum_with_what_a_convolution_makes(
+    device, op, shape, window, source, own, target, activations, choices, spread, situation
+) -> None:
+    """Done in the convolution's layer, but for a difference that it is subtracted in."""
+    first, shortcut, prelu = choices
+    rng = np.random.default_rng(situation[-1])
+    channels = int(rng.integers(1, 40)) if shortcut else shape[2]
+    weights = rng.integers(-127, 128, (channels, *window, shape[2]), np.int8)
+    scale = own[0] * spread / (source[0] * 74 * 60 * weights[0].size ** 0.5)
+    data = residual_model(
+        op,
+        shape,
+        weights,
+        (source, own, target),
+        [float(s) for s in np.float32(scale * rng.uniform(0.2, 1, channels))],
+        first,
+        activations,
+        rng.integers(-127, 128, (channels, 1, 1, shape[2]), np.int8) if shortcut else None,
+        rng.integers(-128, 128, (1, 1, channels), np.int8) if prelu else None,
+    )
+    compare(data, device, *situation)
 
 
 @SEARCH
