@@ -127,9 +127,7 @@ def _over_window(into: _Lowering, node: Node, op: Op, window: Pair, own: Padding
     """Append a layer whose window moves over the node's input, padded by ``own`` and by PADs before it."""
     source, padding = window_input(into.graph, node)
     padding = together(padding, own)
-    into.steps.append(
-        Step(node.name, node.op, op, (source,), node.output, window, padding=padding, **others)
-    )
+    into.steps.append(Step(node.name, node.op, op, (source,), node.output, window, padding=padding, **others))
 
 
 @lowering(Conv, DepthwiseConv)
