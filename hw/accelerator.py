@@ -31,8 +31,9 @@ from .windows import Windows
 STRIP_DEPTH = 4
 """Strips that the walker may be ahead of the drain."""
 
-UPDATE_DEPTH = 64
-"""Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up."""
+UPDATE_DEPTH = 48
+"""Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up. Deeper
+queues would be block RAM."""
 
 
 class Accelerator(wiring.Component):

@@ -134,7 +134,7 @@ class MaskWriter(wiring.Component):
         with m.Else():
             m.d.comb += take.eq(full)
             with m.If(ended & ~clearing):
-                m.d.sync += self.busy.eq(0)
+                m.d.sync += [self.busy.eq(0), gathering.eq(0)]  # of a row without events it still is
 
         # An update is taken: it goes on with its word's block, or begins another, the one before being
         # written at once if its row has events.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ArrayConfig
@@ -15,11 +15,15 @@ from .window_reader import window_word
 class MaxPool(wiring.Component):
     """The greatest code of each element over the words from ``first`` to ``ready``.
 
-    Combinational from a window's last word to its maximum; takes a word a cycle and cannot be stalled.
+    Takes a word a cycle and cannot be stalled. Latency ``LATENCY`` cycles from a window's last word to its
+    maximum, which comes with ``done``. ``busy``: it is there.
     """
+
+    LATENCY = 1
 
     valid: Signal
     done: Signal
+    busy: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -28,18 +32,20 @@ class MaxPool(wiring.Component):
                 "valid": In(1),
                 "i": In(window_word(config)),
                 "done": Out(1),
+                "busy": Out(1),
                 "o": Out(placed(table_word(config))),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        maximum = Signal(data.ArrayLayout(signed(8), self._config.drain), reset_less=True)
-        m.d.comb += [self.o.eq(self.i.output), self.done.eq(self.valid & self.i.ready)]
-        for d in range(self._config.drain):
-            code = self.i.output.word.codes[d]
-            keep = ~self.i.first & (maximum[d] > code)
-            m.d.comb += self.o.word.codes[d].eq(Mux(keep, maximum[d], code))
-            with m.If(self.valid):
-                m.d.sync += maximum[d].eq(self.o.word.codes[d])
+        output = Signal(placed(table_word(self._config)), reset_less=True)
+        m.d.comb += [self.o.eq(output), self.busy.eq(self.done)]
+        m.d.sync += self.done.eq(self.valid & self.i.ready)
+        with m.If(self.valid):
+            m.d.sync += output.eq(self.i.output)
+            for d in range(self._config.drain):
+                greatest, code = output.word.codes[d], self.i.output.word.codes[d]
+                keep = ~self.i.first & (greatest > code)
+                m.d.sync += greatest.eq(Mux(keep, greatest, code))
         return m

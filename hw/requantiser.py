@@ -269,7 +269,7 @@ class Requantiser(wiring.Component):
         drain = self.config.drain
         shape = data.ArrayLayout(len(value), drain)
         depth = self.config.params_words
-        style = {"ram_style": "block"} if depth > LUT_RAM_DEPTH else {}
+        style = {"ram_style": "block" if depth > LUT_RAM_DEPTH else "distributed"}
         storage = Memory(shape=shape, depth=depth, init=[], attrs=style)
         m.submodules[param.name.lower()] = storage
         write, read = storage.write_port(granularity=1), storage.read_port()

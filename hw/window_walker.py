@@ -35,6 +35,7 @@ class WindowWalker(wiring.Component):
     first window.
 
     Ports:
+        layer: Constant from two cycles before the first row until ``busy`` falls.
         busy: High from the cycle after a row was taken until its last window was.
     """
 
@@ -68,7 +69,14 @@ class WindowWalker(wiring.Component):
         x = Signal(12, reset_less=True)
         repeat = Signal(5, reset_less=True)
         left, right = (Signal(signed(14), name=name, reset_less=True) for name in ("left", "right"))
-        row_end = x == layer.out_width - 1
+        last_x, edge = (Signal(12, name=name) for name in ("last_x", "edge"))
+        reach = Signal(signed(8))  # image column of the first window's last one
+        row_end = x == last_x
+        m.d.sync += [
+            last_x.eq(layer.out_width - 1),
+            edge.eq(layer.in_width - 1),
+            reach.eq(layer.kernel_columns - layer.pad - 1),
+        ]
         m.d.comb += self.i.ready.eq(~active | (advance & row_end))
         with m.If(advance):
             m.d.sync += [x.eq(x + 1), repeat.eq(repeat + 1)]
@@ -83,11 +91,10 @@ class WindowWalker(wiring.Component):
                 x.eq(0),
                 repeat.eq(0),
                 left.eq(-layer.pad),
-                right.eq(layer.kernel_columns - layer.pad - 1),
+                right.eq(reach),
             ]
 
         # Stage 2: both cut off at the image's edges.
-        edge = layer.in_width - 1
         first, last = (Signal(12, name=name, reset_less=True) for name in ("first", "last"))
         hollow = Signal(reset_less=True)
         rows = Signal(KERNEL_ROWS, name="rows", reset_less=True)

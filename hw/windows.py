@@ -53,9 +53,9 @@ class Windows(wiring.Component):
     """
 
     READ_LATENCY = WindowWalker.LATENCY + Queue.LATENCY + WindowReader.READ_LATENCY
-    POOL_LATENCY = WindowReader.LATENCY + Queue.LATENCY
-    CONCAT_LATENCY = POOL_LATENCY + Concatenation.LATENCY
-    ADD_LATENCY = POOL_LATENCY + ResidualAdd.LATENCY
+    POOL_LATENCY = WindowReader.LATENCY + MaxPool.LATENCY + Queue.LATENCY
+    CONCAT_LATENCY = WindowReader.LATENCY + Concatenation.LATENCY + Queue.LATENCY
+    ADD_LATENCY = WindowReader.LATENCY + ResidualAdd.LATENCY + Queue.LATENCY
 
     busy: Signal
     read_address: Signal
@@ -105,7 +105,7 @@ class Windows(wiring.Component):
         wiring.connect(m, found.o, reader.i)
         wiring.connect(m, code_queue.o, wiring.flipped(self.codes))
         wiring.connect(m, sum_queue.o, wiring.flipped(self.sums))
-        parts = (walker, found, reader, concatenation, adder, code_queue, sum_queue)
+        parts = (walker, found, reader, max_pool, concatenation, adder, code_queue, sum_queue)
         m.d.comb += [
             self.read_address.eq(reader.read_address),
             self.read_en.eq(reader.read_en),

@@ -38,7 +38,7 @@ class Faulty(Session):
 def flip_weight(session: Session, codes: np.ndarray) -> None:
     """The weight of the first layer's first output channel for the centre tap of the red channel."""
     layer = session.program.layers[1].fields
-    row = layer["weights"] + layer["kernel_row"] + layer["in_words"] * session.program.config.drain
+    row = layer["weights"] + layer["kernel_row"] + layer["tap_rows"]
     segment = next(
         s
         for s in session.program.segments
@@ -51,7 +51,7 @@ def flip_state(session: Session, codes: np.ndarray) -> None:
     """Bit 20 of the accumulator of the first layer's largest output at (ROW, COLUMN): far too large then."""
     layer = session.program.layers[1].fields
     word, column = divmod(int(session.read_tensor(1)[ROW, COLUMN].argmax()), session.program.config.drain)
-    row = layer["state"] + ROW * layer["out_pitch"] + COLUMN * layer["out_words"] + word
+    row = layer["state"] + ROW * layer["out_pitch"] + word * layer["out_width"] + COLUMN
     value = int(session.device.read(Memory.STATE, column, row, 1)[0])
     session.device.write(Memory.STATE, column, row, [value ^ 1 << 20])
 

@@ -28,6 +28,7 @@ class Harness(Elaboratable):
         dut: The component.
         check: Adds what else is assumed or to be proved.
         withdrawn: Streams, by name, and when what they offer may vanish without having been taken.
+        gives: Whether the output streams are looked at.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Harness(Elaboratable):
         dut: Any,
         check: Check | None = None,
         withdrawn: Mapping[str, Callable[[Any], Value]] | None = None,
+        gives: bool = True,
     ) -> None:
         self._dut, self._check, self._withdrawn = dut, check, withdrawn or {}
+        self._kinds = ((In, Assume), (Out, Assert)) if gives else ((In, Assume),)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -47,7 +50,7 @@ class Harness(Elaboratable):
             if member.flow == In:
                 port = Value.cast(value)
                 m.d.comb += port.eq((AnyConst if path[0] == CONSTANT else AnySeq)(port.shape()))
-        for flow, kind in ((In, Assume), (Out, Assert)):
+        for flow, kind in self._kinds:
             for name, (payload, valid, ready) in streams(dut, flow).items():
                 waited, offered = Signal(name=f"{name}_waited"), Signal.like(payload, name=f"{name}_offered")
                 kept = Signal(name=f"{name}_kept")

@@ -91,4 +91,5 @@ def _class(m: Module, dut: Any, inside: Inside, members: range) -> None:
 
 @pytest.mark.parametrize(("banks", "share_log2"), [(2, 0), (2, 1), (4, 0), (4, 1), (4, 2)])
 def test_each_event_goes_to_each_bank_of_its_class_once(banks: int, share_log2: int) -> None:
-    prove(Harness(EventRouter(tiny_array(banks, 1)), _routes(banks, share_log2)), depth=2)
+    router = EventRouter(tiny_array(banks, 1))
+    prove(Harness(router, _routes(banks, share_log2), gives=False), depth=2, cut=["$memrd_v2"])

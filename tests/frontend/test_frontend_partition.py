@@ -167,7 +167,6 @@ def test_what_would_abort_the_process_is_refused_on_the_host_too():
     )
 
 
-
 def straight() -> bytes:
     """Three convolutions and a softmax."""
     w = Chain()

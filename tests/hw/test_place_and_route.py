@@ -110,8 +110,8 @@ def test_command_gives_fmax_and_judges_it(capsys: pytest.CaptureFixture[str]) ->
     [
         (
             ["cells", "1x15@25F"],
-            "array '1x15@25F': expected 4, 8, 16, 32 or 64 lanes in all, got 1 x 15 = 15\n"
-            "  -> choose banks and lanes whose product is one of these, for example 1x16\n",
+            "array '1x15@25F': expected 1, 2, 4 or 8 banks of 4, 8, 16, 32 or 64 lanes, "
+            "got 1 banks of 15\n  -> for example 1x16, 2x8 or 4x16\n",
         ),
         (
             ["fmax", "1x16@virtual"],

@@ -16,34 +16,43 @@ from amaranth.lib import wiring
 import stillframe.hw
 from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_BITS, block_rams
+from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_COLUMNS, block_rams
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.code_memory import CodeMemory
+from stillframe.hw.column_blocks import ColumnBlocks
+from stillframe.hw.column_walker import ColumnWalker
 from stillframe.hw.concatenation import Concatenation
 from stillframe.hw.credits import Credits
 from stillframe.hw.delta_encoder import DeltaEncoder
 from stillframe.hw.drain import Drain
 from stillframe.hw.event_finder import EventFinder
+from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
+from stillframe.hw.lane_sums import LaneSums
+from stillframe.hw.layer_products import LayerProducts
 from stillframe.hw.link.link import Link
-from stillframe.hw.mac_array import MacArray, MacBank
-from stillframe.hw.mask_fetch import MaskFetch
+from stillframe.hw.mac_array import MacArray
+from stillframe.hw.mac_bank import MacBank
 from stillframe.hw.mask_writer import MaskWriter
 from stillframe.hw.max_pool import MaxPool
 from stillframe.hw.multiplier import Multiplier
-from stillframe.hw.patch_walker import PatchWalker
-from stillframe.hw.payloads import TAG
+from stillframe.hw.payloads import STRIP
 from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import RequantiseLane, Requantiser
+from stillframe.hw.request_walker import RequestWalker
 from stillframe.hw.residual_add import RescaleLane, ResidualAdd
 from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
+from stillframe.hw.strip_walker import StripWalker
+from stillframe.hw.tap_expander import TapExpander
 from stillframe.hw.window_reader import WindowReader
+from stillframe.hw.window_walker import WindowWalker
 from stillframe.hw.windows import Windows
 
 CONFIG = ArrayConfig.parse("1x16@25F")
+TWO_BANKS = ArrayConfig.parse("2x8@25F")  # of one bank the router is wires
 DRAIN = CONFIG.drain
 
 WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes, CONFIG.total_lanes // 4)
@@ -54,7 +63,7 @@ TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
 STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
 CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
-MASKS = block_rams(CONFIG.masks_words, MASK_BITS)
+MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN)
 FLAGS = block_rams(CONFIG.rows, 1)
 LAYERS = block_rams(LAYER_WORDS * CONFIG.layers, 32)
 COUNTERS = PACKET = 1
@@ -72,34 +81,41 @@ class Budget:
 
 BUDGETS = {
     Accelerator: Budget(
-        lambda: Accelerator(CONFIG), 12600, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
+        lambda: Accelerator(CONFIG), 22000, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
-    Concatenation: Budget(lambda: Concatenation(CONFIG), 130),
+    ColumnBlocks: Budget(ColumnBlocks, 1420),
+    ColumnWalker: Budget(lambda: ColumnWalker(CONFIG), 3380),
+    Concatenation: Budget(lambda: Concatenation(CONFIG), 150),
     Credits: Budget(lambda: Credits(8), 20),
     DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
-    Drain: Budget(lambda: Drain(CONFIG), 530),
-    EventFinder: Budget(lambda: EventFinder(CONFIG), 4150, EVENTS + MASKS + FLAGS),
-    EventScanner: Budget(lambda: EventScanner(CONFIG), 720, EVENTS),
-    Link: Budget(lambda: Link(CONFIG), 1500, PACKET),
-    MacArray: Budget(lambda: MacArray(CONFIG), 1260, WEIGHTS, CONFIG.total_lanes),
-    MacBank: Budget(lambda: MacBank(CONFIG), 1230, WEIGHTS, CONFIG.total_lanes),
-    MaskFetch: Budget(lambda: MaskFetch(CONFIG), 240, MASKS),
-    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 700),
+    Drain: Budget(lambda: Drain(CONFIG), 1220),
+    EventFinder: Budget(lambda: EventFinder(CONFIG), 5300, EVENTS + MASKS + FLAGS),
+    EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
+    EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
+    LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
+    LayerProducts: Budget(LayerProducts, 150),
+    Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
+    MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
+    MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
+    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
-    PatchWalker: Budget(lambda: PatchWalker(CONFIG), 2630),
-    Queue: Budget(lambda: Queue(TAG, 8), 180),
+    Queue: Budget(lambda: Queue(STRIP, 8), 230),
     RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
-    Requantiser: Budget(lambda: Requantiser(CONFIG), 1130, PARAMS, 4 * DRAIN),
-    RescaleLane: Budget(RescaleLane, 340, 0, 2),
-    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 880, 0, 2 * DRAIN),
-    RowFinder: Budget(lambda: RowFinder(CONFIG), 870, FLAGS),
+    Requantiser: Budget(lambda: Requantiser(CONFIG), 1150, PARAMS, 4 * DRAIN),
+    RequestWalker: Budget(RequestWalker, 1090),
+    RescaleLane: Budget(RescaleLane, 630),
+    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 1580),
+    RowFinder: Budget(lambda: RowFinder(CONFIG), 1330, FLAGS),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
-    StateUpdate: Budget(lambda: StateUpdate(CONFIG), 630, STATE),
-    WindowReader: Budget(lambda: WindowReader(CONFIG), 530),
-    Windows: Budget(lambda: Windows(CONFIG), 1970, 0, 2 * DRAIN),
+    StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
+    StripWalker: Budget(StripWalker, 660),
+    TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
+    WindowReader: Budget(lambda: WindowReader(CONFIG), 1460),
+    WindowWalker: Budget(WindowWalker, 360),
+    Windows: Budget(lambda: Windows(CONFIG), 3900),
 }
 
 
