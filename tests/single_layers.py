@@ -244,8 +244,8 @@ def residual_model(
     shortcut: Any = None,
     slopes: Any = None,
 ) -> bytes:
-    """ADD or SUB of what a CONV_2D makes of the input, SAME, and of the input, or of what another one makes of
-    it, of 1 x 1; then a PRELU.
+    """ADD or SUB of what a CONV_2D, SAME, makes of the input, and of the input, or of what another one makes
+    of it, of 1 x 1; then a PRELU.
 
     Args:
         weights: int8, (output channels, rows, columns, input channels).
