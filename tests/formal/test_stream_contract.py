@@ -108,6 +108,7 @@ GIVE_NONE = {
     "CodeMemory",
     "Concatenation",
     "Credits",
+    "FusedAdd",
     "InfoMemory",
     "LaneSums",
     "LayerProducts",

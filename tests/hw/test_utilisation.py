@@ -29,6 +29,7 @@ from stillframe.hw.drain import Drain
 from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
+from stillframe.hw.fused_add import FusedAdd
 from stillframe.hw.lane_sums import LaneSums
 from stillframe.hw.layer_products import LayerProducts
 from stillframe.hw.link.link import Link
@@ -94,6 +95,7 @@ BUDGETS = {
     EventFinder: Budget(lambda: EventFinder(CONFIG), 5300, EVENTS + MASKS + FLAGS),
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
+    FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
     LayerProducts: Budget(LayerProducts, 150),
     Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
