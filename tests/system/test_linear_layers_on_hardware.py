@@ -66,9 +66,7 @@ def test_convolution(
 
 
 @SEARCH
-@given(
-    st.sampled_from([(11, 11), (1, 11), (10, 4), (11, 1)]), strides, paddings, quantisations(), situations
-)
+@given(st.sampled_from([(11, 11), (1, 11), (10, 4), (11, 1)]), strides, paddings, quantisations(), situations)
 def test_convolution_with_a_large_kernel(device, window, stride, padding, source, situation) -> None:
     rng = np.random.default_rng(situation[-1])
     weights = rng.integers(-127, 128, (5, *window, 3), np.int8)
