@@ -20,8 +20,9 @@ from stillframe.bench.convolutions import frames as changing_frames
 from stillframe.compiler import compile_graph, profile_graph
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.driver import Device, FrameResult, Session
+from stillframe.examples import clip_path
 from stillframe.frontend import Graph, read_tflite
-from stillframe.video import ValueRange, clip_path, code_table, fit, open_clip
+from stillframe.video import ValueRange, code_table, fit, open_clip
 
 RESNET8 = Path(__file__).parents[2] / ".." / "shared" / "models" / "resnet8_int8.tflite"
 ARRAY = "4x16@virtual"
