@@ -49,8 +49,8 @@ def test_program_arrives_whole():
     for segment in session.program.segments:
         part = link.device.memories[segment.memory][segment.column, segment.row :][: len(segment.words)]
         np.testing.assert_array_equal(part, segment.words)
-    # 300 words in two segments that follow one another, 300 elsewhere, two descriptors
-    assert len(packets(link, Packet.WRITE)) == 2 + 2 + 2
+    # 300 words in two segments that follow one another, 300 elsewhere, two descriptors without a gap
+    assert len(packets(link, Packet.WRITE)) == 2 + 2 + 1
 
 
 def test_upload_reports_progress():
