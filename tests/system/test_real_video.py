@@ -21,14 +21,14 @@ from stillframe.golden import ReferenceModel
 Open = Callable[[str], Device]
 FRAMES = 60
 
-CLIPS, ARRAYS = ("carphone", "bikes"), ("1x16", "2x8")
+CLIPS, ARRAYS = ("carphone", "bikes"), ("1x16", "2x8@virtual")
 THRESHOLDS, MODES = (0, 2, 8), ("delta", "direct", "dense")
 ALL = [(c, a, t, m) for c in CLIPS for a in ARRAYS for t in THRESHOLDS for m in MODES]
 ALWAYS = {(c, "1x16", t, "delta") for c in CLIPS for t in THRESHOLDS} | {
-    ("carphone", "2x8", 2, "delta"),
-    ("bikes", "2x8", 0, "direct"),
+    ("carphone", "2x8@virtual", 2, "delta"),
+    ("bikes", "2x8@virtual", 0, "direct"),
     ("bikes", "1x16", 8, "direct"),
-    ("carphone", "2x8", 8, "dense"),
+    ("carphone", "2x8@virtual", 8, "dense"),
 }
 
 
