@@ -16,7 +16,7 @@ CONFIG = ArrayConfig.parse("1x16")
 @pytest.mark.parametrize(
     ("component", "luts", "block_rams"),
     [
-        (lambda: Link(CONFIG), 1500, 1),
+        (lambda: Link(CONFIG), 1600, 1),
         (PacketReceiver, 280, 1),
         (PacketSender, 280, 0),
         (lambda: CommandProcessor(CONFIG), 820, 0),
