@@ -121,8 +121,10 @@ class Accelerator(wiring.Component):
         ]
         self._choose(m, multiplying | adding, requantised, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
-        wiring.connect(m, encoder.o, masks.i)
         m.d.comb += [
+            masks.i.p.eq(encoder.o.p),
+            masks.i.valid.eq(encoder.o.valid),
+            encoder.o.ready.eq(1),
             Assert(~encoder.o.valid | masks.i.ready),
             Assert(~places.i.valid | places.i.ready),
             credits.leave.eq(writer.i.valid & writer.i.ready),
