@@ -103,6 +103,7 @@ def find(geometry: Geometry, base: Base, changes: Changes, everything: bool) -> 
                         "mask": target.mask(y, 0, words),
                         "row": base.params + words + outside * g.borders[0],
                         "final": int(group == g.groups - 1),
+                        "everything": int(everything),
                     }
                 )
             for ky, row in enumerate(rows):
