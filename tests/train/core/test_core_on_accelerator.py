@@ -32,7 +32,7 @@ def device() -> Iterator[Callable[[str], Device]]:
         each.close()
 
 
-@pytest.mark.parametrize(("array", "per_channel"), [("1x16", True), ("2x8", False)])
+@pytest.mark.parametrize(("array", "per_channel"), [("1x16", True), ("2x8@virtual", False)])
 def test_outputs_and_macs_on_every_frame(device, array, per_channel):
     keras.utils.set_random_seed(4)
     model = sparsify(network(), calibration=FRAMES, penalty=1.0, per_channel=per_channel, coarseness=4)
