@@ -167,4 +167,4 @@ def test_windows_as_large_as_they_may_be(device, window) -> None:
     depthwise = depthwise_model(shape, weights, bias, quantisation=((0.05, -3), target), scales=scales)
     pooled = pool_model(shape, window, (1, 1), VALID, "NONE", (0.05, -7), "AVERAGE_POOL_2D")
     for data in (full, depthwise, pooled, mean_model(shape, ((0.05, -3), (0.05, 2)))):
-        compare(data, device, "2x8", "delta", 0, 7)
+        compare(data, device, "2x8@virtual", "delta", 0, 7)
