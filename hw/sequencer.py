@@ -23,9 +23,9 @@ COUNT_BITS = 8
 class Sequencer(wiring.Component):
     """The layer program, its counters and its order.
 
-    While a layer works the next one's descriptor is loaded into registers of its own, so a layer costs
-    ``OVERHEAD`` cycles around its work, or what is left of the ``FIELD_WORDS + 2`` that loading takes; one
-    skipped because its input did not change costs the loading and ``SKIPPED`` cycles.
+    While a layer works the next one's descriptor is loaded into registers of its own. A layer that is skipped
+    because its input did not change costs ``SKIPPED`` cycles, or ``FIELD_WORDS + 3`` where it waits for its
+    descriptor.
 
     Ports:
         layer: The descriptor of the layer being run.
@@ -36,7 +36,6 @@ class Sequencer(wiring.Component):
         events, macs: Counted by the array in this cycle.
     """
 
-    OVERHEAD = 11
     SKIPPED = 6
 
     start: Signal
