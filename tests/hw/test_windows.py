@@ -8,7 +8,8 @@ import pytest
 from amaranth.sim import SimulatorContext
 from asserted import Testbench, drive, simulate
 from small_arrays import small_array
-from window_layers import CodeMap, WindowLayer, of_two
+from tensors import Tensor
+from window_layers import WindowLayer, of_two
 
 from stillframe.contract import Op
 from stillframe.hw import windows as windows_module
@@ -23,7 +24,7 @@ def layers() -> list[WindowLayer]:
     """Those that give most output words for the words that they read, of each operator."""
     rng = random.Random(1)
     return [
-        WindowLayer(Op.POOL, (CodeMap(1, 30, DRAIN, DRAIN),), (1, 30), 0),
+        WindowLayer(Op.POOL, (Tensor(1, 30, DRAIN, DRAIN),), (1, 30), 0),
         of_two(rng, Op.ADD, (1, 30), (DRAIN, DRAIN), DRAIN),
         of_two(rng, Op.CONCAT, (1, 30), (DRAIN, DRAIN), DRAIN),
         of_two(rng, Op.CONCAT, (1, 30), (DRAIN - 1, DRAIN), DRAIN),

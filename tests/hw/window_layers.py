@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from requantise_reference import Operand, random_operand
+from tensors import Tensor
 
 from stillframe.contract import Op
 
@@ -22,39 +23,6 @@ PARAMS, MASKS = 11, 5000
 
 
 @dataclass(frozen=True)
-class CodeMap:
-    """A tensor in CODES: ``height`` x ``width`` x ``channels`` codes, ``drain`` to an activation word."""
-
-    height: int
-    width: int
-    channels: int
-    drain: int
-
-    @property
-    def words(self) -> int:
-        """Activation words of a pixel."""
-        return -(-self.channels // self.drain)
-
-    @property
-    def pitch(self) -> int:
-        """Words from one row to the next."""
-        return self.words * self.width
-
-    @property
-    def last_channels(self) -> int:
-        """Channels in a pixel's last word."""
-        return self.channels - (self.words - 1) * self.drain
-
-    def offset(self, y: int, x: int, word: int) -> int:
-        """Where a word of a pixel lies."""
-        return y * self.pitch + word * self.width + x
-
-    def offsets(self) -> list[int]:
-        """Of all words."""
-        return list(range(self.height * self.pitch))
-
-
-@dataclass(frozen=True)
 class WindowLayer:
     """A window moving over a tensor, or over two of the same height and width. Pairs are rows, columns.
 
@@ -67,7 +35,7 @@ class WindowLayer:
     """
 
     op: Op
-    inputs: tuple[CodeMap, ...]
+    inputs: tuple[Tensor, ...]
     size: Pair
     zero_point: int
     bases: Pair = (CODES, SECOND_CODES)
@@ -78,10 +46,10 @@ class WindowLayer:
     operands: tuple[Operand, ...] = ()
 
     @property
-    def output(self) -> CodeMap:
+    def output(self) -> Tensor:
         channels = [tensor.channels for tensor in self.inputs]
         drain = self.inputs[0].drain
-        return CodeMap(*self.size, sum(channels) if self.op is Op.CONCAT else channels[0], drain)
+        return Tensor(*self.size, sum(channels) if self.op is Op.CONCAT else channels[0], drain)
 
     @property
     def reads(self) -> int:
@@ -101,10 +69,10 @@ class WindowLayer:
             "code_step": source.pitch,
             "in_width": source.width,
             "in_words": source.words,
-            "in_valid": source.last_channels,
+            "in_valid": source.out_valid,
             "out_width": target.width,
             "out_words": target.words,
-            "out_valid": target.last_channels,
+            "out_valid": target.out_valid,
             "out_zero_point": self.zero_point,
             "params": PARAMS,
         }
@@ -113,7 +81,7 @@ class WindowLayer:
                 "two_inputs": 1,
                 "code_step": (self.bases[1] - self.bases[0]) % 2**20,
                 "second_words": second.words,
-                "second_valid": second.last_channels,
+                "second_valid": second.out_valid,
             }
         for name, operand in zip(("in", "second"), self.operands, strict=False):
             fields |= {
@@ -152,10 +120,10 @@ class WindowLayer:
         return {
             base + offset: [rng.choice((-128, 127, rng.randrange(-128, 128))) for _ in range(tensor.drain)]
             for base, tensor in self.sources()
-            for offset in tensor.offsets()
+            for offset in range(tensor.size)
         }
 
-    def sources(self) -> list[tuple[int, CodeMap]]:
+    def sources(self) -> list[tuple[int, Tensor]]:
         """The inputs and where they begin."""
         return list(zip(self.bases, self.inputs, strict=False))
 
@@ -204,7 +172,7 @@ class WindowLayer:
 
 def of_two(rng: random.Random, op: Op, size: Pair, channels: Pair, drain: int) -> WindowLayer:
     """An ADD or CONCAT of two tensors with so many channels."""
-    tensors = tuple(CodeMap(*size, n, drain) for n in channels)
+    tensors = tuple(Tensor(*size, n, drain) for n in channels)
     bases = rng.choice(((CODES, SECOND_CODES), (SECOND_CODES, CODES)))
     operands = (random_operand(rng), random_operand(rng, negate=rng.random() < 0.5))
     zero_point = rng.randrange(-128, 128)
@@ -214,7 +182,7 @@ def of_two(rng: random.Random, op: Op, size: Pair, channels: Pair, drain: int) -
 def random_layer(rng: random.Random, kind: str, drain: int) -> WindowLayer:
     """A layer of a kind: windows of 1 to 7, strides 1 to 4, so much padding that windows lie outside."""
     channels = rng.choice((1, 3, drain, 2 * drain, rng.randrange(1, 41)))
-    source = CodeMap(rng.randrange(1, 9), rng.randrange(1, 12), channels, drain)
+    source = Tensor(rng.randrange(1, 9), rng.randrange(1, 12), channels, drain)
     sides, zero_point = (source.height, source.width), rng.randrange(-128, 128)
     if kind in ("add", "concat"):
         others = channels if kind == "add" else rng.choice((1, 3, drain, rng.randrange(1, 30)))

@@ -8,7 +8,8 @@ from typing import Any
 import cocotb
 from small_arrays import small_array
 from support import QUIET, Timed, TimedSink, consecutive, every_cycle, noise, set_layer, wait
-from window_layers import KINDS, CodeMap, Memory, Pair, WindowLayer, of_two, random_layer
+from tensors import Tensor
+from window_layers import KINDS, Memory, Pair, WindowLayer, of_two, random_layer
 
 from stillframe.contract import Op
 from stillframe.hw.payloads import KERNEL_ROWS, placed, sum_word, table_word
@@ -100,7 +101,7 @@ def _channels(word: dict[str, Any]) -> dict[str, Any]:
 
 def two_by_two(bench: Bench, size: Pair = (2, 3)) -> WindowLayer:
     """Windows of 4 pixels, of 3 words each."""
-    source = CodeMap(2 * size[0], 2 * size[1], 2 * bench.config.drain + 1, bench.config.drain)
+    source = Tensor(2 * size[0], 2 * size[1], 2 * bench.config.drain + 1, bench.config.drain)
     return WindowLayer(Op.POOL, (source,), size, 0, kernel=(2, 2), stride=(2, 2))
 
 
@@ -180,7 +181,7 @@ async def zero_points_wait_for_no_grant(dut: Any) -> None:
     """Nothing is read for windows outside the image."""
     bench = Bench(dut)
     await start(dut)
-    source = CodeMap(1, 4, bench.config.drain + 1, bench.config.drain)
+    source = Tensor(1, 4, bench.config.drain + 1, bench.config.drain)
     await bench.set_layer(WindowLayer(Op.POOL, (source,), (3, 4), -7, padding=(1, 0)))
     bench.stall = 1.0
     await bench.check([0, 2])
@@ -192,7 +193,7 @@ def full(bench: Bench) -> list[WindowLayer]:
     channels = 3 * bench.config.drain + 1
     return [
         two_by_two(bench, (3, 9)),
-        WindowLayer(Op.POOL, (CodeMap(3, 20, channels, bench.config.drain),), (3, 20), 0),
+        WindowLayer(Op.POOL, (Tensor(3, 20, channels, bench.config.drain),), (3, 20), 0),
         *(two_tensors(bench, op, (channels, channels), (3, 9)) for op in (Op.ADD, Op.CONCAT)),
         two_tensors(bench, Op.CONCAT, (bench.config.drain - 1, bench.config.drain), (3, 20)),
     ]
