@@ -20,7 +20,7 @@ from .fused_add import FusedAdd
 from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
-from .payloads import PLACE, STRIP, code_word, sum_word, table_word
+from .payloads import PLACE, STRIP, code_word, placed, sum_word, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
@@ -30,6 +30,9 @@ from .windows import Windows
 
 STRIP_DEPTH = 4
 """Strips that the walker may be ahead of the drain."""
+
+ARRIVAL_DEPTH = 4
+"""Words of a frame that wait behind the link: its ready signals end there."""
 
 UPDATE_DEPTH = 48
 """Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up. Deeper
@@ -62,6 +65,7 @@ class Accelerator(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.link = link = Link(config)
+        m.submodules.arrivals = arrivals = Queue(placed(code_word(config)), ARRIVAL_DEPTH)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.finder = finder = EventFinder(config)
         m.submodules.strips = strips = Queue(STRIP, STRIP_DEPTH)
@@ -81,6 +85,7 @@ class Accelerator(wiring.Component):
 
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
+        wiring.connect(m, link.words, arrivals.i)
         wiring.connect(m, link.control, sequencer.control)
         layer = sequencer.layer
         for part in (link, finder, array, drain, windows, state, requantiser, fused, table, encoder, writer):
@@ -107,7 +112,7 @@ class Accelerator(wiring.Component):
         received = stream.Signature(code_word(config)).create()
         turn = Signal(init=1)
         m.d.sync += turn.eq(~(layer.fused & turn))
-        for i, o in ((windows.sums, summed), (windows.codes, coded), (link.words, received)):
+        for i, o in ((windows.sums, summed), (windows.codes, coded), (arrivals.o, received)):
             self._admit(m, credits, places, credits.room, i, o)
         self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
         wiring.connect(m, multiplied, state.i)
@@ -177,7 +182,13 @@ class Accelerator(wiring.Component):
             encoder.clear.eq(sequencer.start),
             writer.finish.eq(sequencer.finish),
             sequencer.working.eq(
-                finder.busy | strips.busy | drain.busy | windows.busy | link.words.valid | credits.busy
+                finder.busy
+                | strips.busy
+                | drain.busy
+                | windows.busy
+                | link.words.valid
+                | arrivals.busy
+                | credits.busy
             ),
             sequencer.encoder_changed.eq(encoder.changed),
             sequencer.word_encoded.eq(encoder.i.valid & encoder.i.ready),
