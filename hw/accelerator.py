@@ -107,15 +107,23 @@ class Accelerator(wiring.Component):
             drain.touches.eq(array.touches),
             drain.acc.eq(array.acc),
         ]
-        summed, multiplied = (stream.Signature(sum_word(config)).create() for _ in range(2))
+        summed = stream.Signature(sum_word(config)).create()
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
         turn = Signal(init=1)
         m.d.sync += turn.eq(~(layer.fused & turn))
         for i, o in ((windows.sums, summed), (windows.codes, coded), (arrivals.o, received)):
-            self._admit(m, credits, places, credits.room, i, o)
-        self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
-        wiring.connect(m, multiplied, state.i)
+            self._admit(m, credits, places, i, o)
+        m.d.comb += [
+            drain.may.eq(credits.room & turn),
+            state.i.p.eq(drain.o.p.word),
+            state.i.valid.eq(drain.o.valid),
+            drain.o.ready.eq(state.i.ready),
+        ]
+        with m.If(drain.begins):
+            m.d.comb += credits.enter.eq(1)
+        with m.If(drain.o.valid):
+            m.d.comb += [places.i.valid.eq(1), places.i.p.eq(drain.o.p.place)]
         self._choose(m, adding, summed, state.o, requantiser.i)
         self._add_fused(m, state, requantiser, fused, windows)
         requantised = stream.Signature(table_word(config)).create()
@@ -219,11 +227,9 @@ class Accelerator(wiring.Component):
             m.d.comb += [requantiser.i.p.eq(windows.sum), requantiser.i.valid.eq(1)]
 
     @staticmethod
-    def _admit(
-        m: Module, credits: Credits, places: Queue, may: Value, i: stream.Interface, o: stream.Interface
-    ) -> None:
-        """Let words of ``i`` into the pipeline while they may, and their places into the queue."""
-        m.d.comb += [o.p.eq(i.p.word), o.valid.eq(i.valid & may), i.ready.eq(o.ready & may)]
+    def _admit(m: Module, credits: Credits, places: Queue, i: stream.Interface, o: stream.Interface) -> None:
+        """Let words of ``i`` into the pipeline while there is room, and their places into the queue."""
+        m.d.comb += [o.p.eq(i.p.word), o.valid.eq(i.valid & credits.room), i.ready.eq(o.ready & credits.room)]
         with m.If(o.valid & o.ready):
             m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(i.p.place)]
 
@@ -231,11 +237,17 @@ class Accelerator(wiring.Component):
     def _choose(
         m: Module, first: Value, a: stream.Interface, b: stream.Interface, o: stream.Interface
     ) -> None:
-        """Connect ``a`` to ``o`` while ``first``, else ``b``."""
-        with m.If(first):
-            m.d.comb += [o.p.eq(a.p), o.valid.eq(a.valid), a.ready.eq(o.ready)]
-        with m.Else():
-            m.d.comb += [o.p.eq(b.p), o.valid.eq(b.valid), b.ready.eq(o.ready)]
+        """Connect ``a`` to ``o`` while ``first``, else ``b``; the other has no word.
+
+        Both are told whether ``o`` is ready: so where it always is, nothing hangs on ``first``.
+        """
+        m.d.comb += [
+            o.p.eq(Mux(first, a.p, b.p)),
+            o.valid.eq(Mux(first, a.valid, b.valid)),
+            a.ready.eq(o.ready),
+            b.ready.eq(o.ready),
+        ]
+        m.d.sync += Assert(~Mux(first, b.valid, a.valid), "a word of a stage that has no part in this layer")
 
     @staticmethod
     def _connect_host(
