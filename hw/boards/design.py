@@ -16,7 +16,7 @@ from stillframe.contract import ArrayConfig
 from stillframe.contract.boards import Board
 
 from .lights import LIGHTS
-from .pll import Ecp5Pll
+from .pll import Ecp5Pll, ecp5_dividers
 from .top import Top
 
 
@@ -43,10 +43,11 @@ class BoardDesign(Elaboratable):
         m.submodules.oscillator = oscillator = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
         if not isinstance(platform, LatticeECP5Platform):
             raise TypeError(f"{self.board.name}: no PLL is known for {type(platform).__name__}")
-        m.submodules.pll = pll = Ecp5Pll(platform.default_clk_frequency / 1e6, self.board.clock_mhz)
+        dividers = ecp5_dividers(platform.default_clk_frequency / 1e6, self.board.clock_mhz)
+        m.submodules.pll = pll = Ecp5Pll(dividers)
         m.d.comb += [pll.i.eq(oscillator.i), sync.clk.eq(pll.o)]
         m.submodules.reset = ResetSynchronizer(~pll.locked, domain="sync")
-        clock_hz = pll.dividers.mhz * 1e6
+        clock_hz = dividers.mhz * 1e6
         platform.add_clock_constraint(sync.clk, clock_hz)
 
         m.submodules.top = top = Top(self.config, clock_hz, self.board.baud)

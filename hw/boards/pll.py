@@ -27,49 +27,55 @@ class Dividers:
         return self.reference_mhz / self.reference * self.feedback
 
 
+OSCILLATOR_MHZ = 400.0, 800.0
+"""What the oscillator of an ECP5's PLL runs at."""
+
+COMPARED_MHZ = 3.125
+"""Lowest frequency at which it compares reference and feedback."""
+
+
+def ecp5_dividers(reference_mhz: float, mhz: float) -> Dividers:
+    """Dividers of an EHXPLLL for a clock (Lattice, ECP5 sysCLOCK PLL/DLL Usage Guide).
+
+    Raises:
+        ValueError: None give it within a thousandth.
+    """
+    low, high = OSCILLATOR_MHZ
+    choices = [
+        Dividers(reference_mhz, reference, feedback, output)
+        for reference, feedback in product(range(1, 33), range(1, 81))
+        if reference_mhz / reference >= COMPARED_MHZ
+        and abs(reference_mhz / reference * feedback / mhz - 1) < 1e-3
+        for output in range(1, 129)
+        if low <= mhz * output <= high
+    ]
+    if not choices:
+        raise ValueError(f"PLL: expected a clock that {reference_mhz} MHz can be turned into, got {mhz}")
+    middle = (low + high) / 2
+    return min(choices, key=lambda d: (abs(d.mhz - mhz), d.reference, abs(d.mhz * d.output - middle)))
+
+
 class Ecp5Pll(wiring.Component):
-    """An EHXPLLL whose feedback is its output (Lattice, ECP5 sysCLOCK PLL/DLL Usage Guide).
+    """An EHXPLLL whose feedback is its output.
 
     Args:
-        reference_mhz: The oscillator's frequency, 8 to 400.
-        mhz: What is wanted; :attr:`dividers` tell what comes out.
+        dividers: See :func:`ecp5_dividers`.
 
     Ports:
         i: The oscillator. o: The clock. locked: It is stable.
-
-    Raises:
-        ValueError: No dividers give it within a thousandth.
     """
 
     i: Signal
     o: Signal
     locked: Signal
 
-    OSCILLATOR = 400.0, 800.0
-    COMPARED = 3.125
-    """Lowest frequency, in MHz, at which reference and feedback are compared."""
-
-    def __init__(self, reference_mhz: float, mhz: float) -> None:
-        low, high = self.OSCILLATOR
-        middle = (low + high) / 2
-        choices = [
-            Dividers(reference_mhz, reference, feedback, output)
-            for reference, feedback in product(range(1, 33), range(1, 81))
-            if reference_mhz / reference >= self.COMPARED
-            and abs(reference_mhz / reference * feedback / mhz - 1) < 1e-3
-            for output in range(1, 129)
-            if low <= mhz * output <= high
-        ]
-        if not choices:
-            raise ValueError(f"PLL: expected a clock that {reference_mhz} MHz can be turned into, got {mhz}")
-        self.dividers = min(
-            choices, key=lambda d: (abs(d.mhz - mhz), d.reference, abs(d.mhz * d.output - middle))
-        )
+    def __init__(self, dividers: Dividers) -> None:
+        self._dividers = dividers
         super().__init__({"i": In(1), "o": Out(1), "locked": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        d = self.dividers
+        d = self._dividers
         m.submodules.pll = Instance(
             "EHXPLLL",
             p_PLLRST_ENA="DISABLED",

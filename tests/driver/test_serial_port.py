@@ -1,4 +1,4 @@
-"""The serial transport on pseudo-terminals, pyserial included: a device behind one, cables pulled, addresses."""
+"""The serial transport, pyserial included, on pseudo-terminals: a device, cables pulled, addresses."""
 
 from __future__ import annotations
 
