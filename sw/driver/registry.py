@@ -26,7 +26,17 @@ def _serial(config: ArrayConfig, address: str, on_status: object = None) -> Tran
     return transport
 
 
-TRANSPORTS: dict[str, Callable[..., Transport]] = {"sim": _simulation, "serial": _serial}
+def _simulated_serial(config: ArrayConfig, address: str, **options: Any) -> Transport:
+    simserial = importlib.import_module("stillframe.sim.simserial")
+    transport: Transport = simserial.open_simserial(config, address, **options)
+    return transport
+
+
+TRANSPORTS: dict[str, Callable[..., Transport]] = {
+    "sim": _simulation,
+    "serial": _serial,
+    "simserial": _simulated_serial,
+}
 """What opens a transport, by the device's kind; takes the array, the address behind the kind, and the options
 of :func:`open_device`."""
 
@@ -50,7 +60,8 @@ def open_device(name: str, config: ArrayConfig, **options: Any) -> Device:
     Args:
         name: ``sim`` for the simulated accelerator (options: see ``stillframe.sim.native.open_sim``), or
             ``serial``, ``serial:PATH``, ``serial:PATH?baud=RATE`` for a board (see
-            :func:`~stillframe.driver.serial_port.open_serial`).
+            :func:`~stillframe.driver.serial_port.open_serial`), or ``simserial`` for a board simulated at its
+            UART's pins behind a pseudo-terminal (see ``stillframe.sim.simserial``).
         config: The array that is wanted.
         options: For the transport.
 

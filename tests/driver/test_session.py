@@ -311,6 +311,6 @@ def test_unknown_device_is_named():
     with pytest.raises(StillframeError) as error:
         open_device("ulx3s", CONFIG)
     assert str(error.value) == (
-        "device: expected one out of serial, sim, got 'ulx3s'\n"
+        "device: expected one out of serial, sim, simserial, got 'ulx3s'\n"
         "  -> name one of these with --device, for example --device serial:/dev/ttyUSB0"
     )
