@@ -26,7 +26,7 @@ from .requantiser import Requantiser
 from .sequencer import Sequencer
 from .signatures import HostBus
 from .state_update import StateUpdate
-from .windows import Windows
+from .windows import Windows, sum_margin
 
 STRIP_DEPTH = 4
 """Strips that the walker may be ahead of the drain."""
@@ -37,6 +37,9 @@ ARRIVAL_DEPTH = 4
 UPDATE_DEPTH = 48
 """Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up. Deeper
 queues would be block RAM."""
+
+CREDITS_OWED = 4
+"""Words that may have left the writer's queue whose credits are not back."""
 
 
 class Accelerator(wiring.Component):
@@ -50,8 +53,9 @@ class Accelerator(wiring.Component):
 
     From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
     it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
-    does not travel with it: it waits in ``places`` for the mask to come out. Words of a fused layer start in
-    every second cycle only (see :class:`~.fused_add.FusedAdd`).
+    does not travel with it: it waits in ``places`` for the mask to come out. An ADD's sums cannot wait either:
+    ``windows`` reads only while there will be a place for them. Words of a fused layer start in one of some
+    cycles only (see :class:`~.fused_add.FusedAdd`).
     """
 
     rx: stream.Interface
@@ -73,7 +77,7 @@ class Accelerator(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.windows = windows = Windows(config)
         m.submodules.credits = credits = Credits(UPDATE_DEPTH)
-        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH)
+        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH, sum_margin(config) + CREDITS_OWED)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
         m.submodules.fused = fused = FusedAdd(config)
@@ -107,17 +111,18 @@ class Accelerator(wiring.Component):
             drain.touches.eq(array.touches),
             drain.acc.eq(array.acc),
         ]
-        summed, multiplied = (stream.Signature(sum_word(config)).create() for _ in range(2))
+        multiplied = stream.Signature(sum_word(config)).create()
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
-        turn = Signal(init=1)
-        m.d.sync += turn.eq(~(layer.fused & turn))
-        for i, o in ((windows.sums, summed), (windows.codes, coded), (arrivals.o, received)):
+        phase, turn = Signal(range(2 * config.add_cycles)), Signal(init=1)
+        m.d.sync += [phase.eq(phase + 1), turn.eq(~layer.fused | (phase == 0))]
+        for i, o in ((windows.codes, coded), (arrivals.o, received)):
             self._admit(m, credits, places, credits.room, i, o)
         self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
         wiring.connect(m, multiplied, state.i)
-        self._choose(m, adding, summed, state.o, requantiser.i)
-        self._add_fused(m, state, requantiser, fused, windows)
+        self._add(m, state, requantiser, fused, windows)
+        with m.If(windows.sum_valid & ~layer.fused):
+            m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(windows.sum.place)]
         requantised = stream.Signature(table_word(config)).create()
         m.d.comb += [
             requantised.p.eq(requantiser.o.p),
@@ -150,6 +155,7 @@ class Accelerator(wiring.Component):
             codes.window_en.eq(windows.read_en | fused.read_en),
             codes.window_address.eq(Mux(layer.fused, fused.read_address, windows.read_address)),
             windows.read_grant.eq(codes.window_grant),
+            windows.sum_room.eq(places.room),
             windows.read_data.eq(codes.data),
             fused.read_data.eq(codes.data),
             Assert(~fused.read_en | codes.window_grant, "two reads of CODES"),
@@ -198,14 +204,16 @@ class Accelerator(wiring.Component):
         ]
         return m
 
-    @staticmethod
-    def _add_fused(
-        m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
+    def _add(
+        self, m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
     ) -> None:
-        """The loop from the requantiser over the adder back to it."""
-        loop = Requantiser.LATENCY + FusedAdd.LATENCY  # from a word to its sum
-        reads = FusedAdd.LATENCY + Requantiser.LATENCY + ActivationTable.LATENCY  # from one to the encoder's
-        assert (loop % 2, reads % 2) == (1, 1)
+        """The way to the requantiser, of sums too, and the loop from it over the adder back to it."""
+        every, to_sum = 2 * self._config.add_cycles, FusedAdd.latency(self._config)
+        to_sum_again = Requantiser.LATENCY + to_sum  # from a word at the requantiser to its sum there
+        to_encoder = to_sum_again + ActivationTable.LATENCY  # from the read for a word to the encoder's
+        assert to_sum_again % every
+        assert to_encoder % every
+        wiring.connect(m, state.o, requantiser.i)
         m.d.sync += Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser")
         m.d.comb += [
             requantiser.own.eq(requantiser.layer.fused & ~windows.sum_valid),
@@ -216,7 +224,7 @@ class Accelerator(wiring.Component):
             windows.operand.eq(fused.operand),
         ]
         with m.If(windows.sum_valid):
-            m.d.comb += [requantiser.i.p.eq(windows.sum), requantiser.i.valid.eq(1)]
+            m.d.comb += [requantiser.i.p.eq(windows.sum.word), requantiser.i.valid.eq(1)]
 
     @staticmethod
     def _admit(

@@ -24,21 +24,27 @@ WINDOWS = 4
 PLACES = 17
 """Output words that may wait."""
 
-MARGIN = (WindowReader.LATENCY + ResidualAdd.LATENCY + 3) // 2
-"""Output words that may be under way when reading has to stop: a sum for every two words read, from a read
-until the queue tells that there is no room. The other layers give a word each cycle, but sooner."""
+MARGIN = WindowReader.LATENCY + 4
+"""Output words of a POOL or CONCAT layer that may be under way when reading has to stop: one a cycle, from a
+read until the queue tells that there is no room."""
+
+
+def sum_margin(config: ArrayConfig) -> int:
+    """Sums that may be under way when reading has to stop: one for every two words read, from a read until
+    whoever takes them tells that there is no room."""
+    return (WindowReader.LATENCY + ResidualAdd.latency(config) + 3) // 2
 
 
 class Windows(wiring.Component):
-    """For each row the words of all its pixels: ``codes`` of a POOL or CONCAT layer, ``sums`` of an ADD.
+    """For each row the words of all its pixels: ``codes`` of a POOL or CONCAT layer, sums of an ADD.
 
     They come pixel by pixel, the words of each one behind the other. A POOL's window without a pixel inside
     the image gives words of ``out_zero_point``.
 
     Throughput: one word read a cycle that ``read_grant`` allows (see :class:`WindowReader`), without a gap
-    between pixels or rows; so an ADD takes 2 cycles an output word. Latency: ``READ_LATENCY`` cycles from a
-    row to its first read; ``POOL_LATENCY``, ``CONCAT_LATENCY`` or ``ADD_LATENCY`` from the read of an output
-    word's last input to it.
+    between pixels or rows; for an ADD one in ``config.add_cycles`` cycles, two an output word. Latency:
+    ``READ_LATENCY`` cycles from a row to its first read; ``POOL_LATENCY``, ``CONCAT_LATENCY`` or
+    :meth:`add_latency` from the read of an output word's last input to it.
 
     The adder is lent to a ``fused`` MAC layer.
 
@@ -49,13 +55,13 @@ class Windows(wiring.Component):
         read_address, read_en, read_grant, read_data: Reads CODES; the data is taken in the cycle after one in
             which ``read_en`` and ``read_grant`` are high.
         operand_valid, operand: Words for the adder, of a ``fused`` layer (see :class:`ResidualAdd`).
-        sum_valid, sum: Its sums.
+        sum_valid, sum: What the adder gives, of either; it cannot wait.
+        sum_room: High while there is room for :func:`sum_margin` more sums.
     """
 
     READ_LATENCY = WindowWalker.LATENCY + Queue.LATENCY + WindowReader.READ_LATENCY
     POOL_LATENCY = WindowReader.LATENCY + MaxPool.LATENCY + Queue.LATENCY
     CONCAT_LATENCY = WindowReader.LATENCY + Concatenation.LATENCY + Queue.LATENCY
-    ADD_LATENCY = WindowReader.LATENCY + ResidualAdd.LATENCY + Queue.LATENCY
 
     busy: Signal
     read_address: Signal
@@ -63,9 +69,9 @@ class Windows(wiring.Component):
     read_grant: Signal
     operand_valid: Signal
     sum_valid: Signal
+    sum_room: Signal
     rows: stream.Interface
     codes: stream.Interface
-    sums: stream.Interface
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -79,13 +85,18 @@ class Windows(wiring.Component):
                 "read_grant": In(1),
                 "read_data": In(data.ArrayLayout(signed(8), config.drain)),
                 "codes": Out(stream.Signature(placed(table_word(config)))),
-                "sums": Out(stream.Signature(placed(sum_word(config)))),
                 "operand_valid": In(1),
                 "operand": In(window_word(config)),
                 "sum_valid": Out(1),
-                "sum": Out(sum_word(config)),
+                "sum": Out(placed(sum_word(config))),
+                "sum_room": In(1),
             }
         )
+
+    @staticmethod
+    def add_latency(config: ArrayConfig) -> int:
+        """Cycles from the read of a sum's second operand to the sum."""
+        return WindowReader.LATENCY + ResidualAdd.latency(config)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -97,28 +108,32 @@ class Windows(wiring.Component):
         m.submodules.concatenation = concatenation = Concatenation(config)
         m.submodules.adder = adder = ResidualAdd(config)
         m.submodules.code_queue = code_queue = Queue(placed(table_word(config)), PLACES, MARGIN)
-        m.submodules.sum_queue = sum_queue = Queue(placed(sum_word(config)), PLACES, MARGIN)
         for part in (walker, reader, concatenation, adder):
             wiring.connect(m, wiring.flipped(self.layer), part.layer)
         wiring.connect(m, wiring.flipped(self.rows), walker.i)
         wiring.connect(m, walker.o, found.i)
         wiring.connect(m, found.o, reader.i)
         wiring.connect(m, code_queue.o, wiring.flipped(self.codes))
-        wiring.connect(m, sum_queue.o, wiring.flipped(self.sums))
-        parts = (walker, found, reader, max_pool, concatenation, adder, code_queue, sum_queue)
+        parts = (walker, found, reader, max_pool, concatenation, adder, code_queue)
+
+        # An ADD's reads keep as far apart as the adder needs its words.
+        adding = Signal()
+        read = Signal(config.add_cycles - 1)  # by how many cycles ago
+        m.d.sync += [
+            adding.eq(layer.op == Op.ADD),
+            read.eq(Cat(reader.read_en & reader.read_grant & adding, read)),
+        ]
         m.d.comb += [
             self.read_address.eq(reader.read_address),
             self.read_en.eq(reader.read_en),
             reader.read_grant.eq(self.read_grant),
             reader.read_data.eq(self.read_data),
-            reader.room.eq(code_queue.room & sum_queue.room),
-            sum_queue.i.p.eq(adder.o),
-            sum_queue.i.valid.eq(adder.done & ~layer.fused),
-            self.sum_valid.eq(adder.done & layer.fused),
-            self.sum.eq(adder.o.word),
+            reader.room.eq(code_queue.room & self.sum_room & ~read.any()),
+            self.sum_valid.eq(adder.done),
+            self.sum.eq(adder.o),
             self.busy.eq(Cat(part.busy for part in parts).any()),
         ]
-        m.d.sync += [Assert(~queue.i.valid | queue.i.ready) for queue in (code_queue, sum_queue)]
+        m.d.sync += Assert(~code_queue.i.valid | code_queue.i.ready)
         for reducer, op in ((max_pool, Op.POOL), (concatenation, Op.CONCAT), (adder, Op.ADD)):
             m.d.comb += [reducer.i.eq(reader.o), reducer.valid.eq(reader.valid & (layer.op == op))]
         with m.If(layer.fused):
