@@ -38,8 +38,8 @@ UPDATE_DEPTH = 48
 """Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up. Deeper
 queues would be block RAM."""
 
-CREDITS_OWED = 4
-"""Words that may have left the writer's queue whose credits are not back."""
+UNTOLD = 4
+"""Words that came since ``places`` told of its room, or have left it while their credits are not back."""
 
 
 class Accelerator(wiring.Component):
@@ -53,9 +53,9 @@ class Accelerator(wiring.Component):
 
     From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
     it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
-    does not travel with it: it waits in ``places`` for the mask to come out. An ADD's sums cannot wait either:
-    ``windows`` reads only while there will be a place for them. Words of a fused layer start in one of some
-    cycles only (see :class:`~.fused_add.FusedAdd`).
+    does not travel with it: it waits in ``places`` for the mask to come out. An ADD's sums cannot wait
+    either: ``windows`` reads only while there will be a place for them. Words of a fused layer start in one
+    of some cycles only (see :class:`~.fused_add.FusedAdd`).
     """
 
     rx: stream.Interface
@@ -77,7 +77,7 @@ class Accelerator(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.windows = windows = Windows(config)
         m.submodules.credits = credits = Credits(UPDATE_DEPTH)
-        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH, sum_margin(config) + CREDITS_OWED)
+        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH, sum_margin(config) + UNTOLD)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
         m.submodules.fused = fused = FusedAdd(config)

@@ -24,15 +24,14 @@ WINDOWS = 4
 PLACES = 17
 """Output words that may wait."""
 
-MARGIN = WindowReader.LATENCY + 4
+MARGIN = WindowReader.LATENCY + 3
 """Output words of a POOL or CONCAT layer that may be under way when reading has to stop: one a cycle, from a
 read until the queue tells that there is no room."""
 
 
 def sum_margin(config: ArrayConfig) -> int:
-    """Sums that may be under way when reading has to stop: one for every two words read, from a read until
-    whoever takes them tells that there is no room."""
-    return (WindowReader.LATENCY + ResidualAdd.latency(config) + 3) // 2
+    """Sums that may still come when reading has to stop: one for every two words read."""
+    return -(-Windows.add_latency(config) // (2 * config.add_cycles))
 
 
 class Windows(wiring.Component):
@@ -56,7 +55,7 @@ class Windows(wiring.Component):
             which ``read_en`` and ``read_grant`` are high.
         operand_valid, operand: Words for the adder, of a ``fused`` layer (see :class:`ResidualAdd`).
         sum_valid, sum: What the adder gives, of either; it cannot wait.
-        sum_room: High while there is room for :func:`sum_margin` more sums.
+        sum_room: An ADD's words are read while it is high; then up to :func:`sum_margin` sums may still come.
     """
 
     READ_LATENCY = WindowWalker.LATENCY + Queue.LATENCY + WindowReader.READ_LATENCY

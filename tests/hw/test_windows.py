@@ -36,7 +36,7 @@ def filling(windows: Windows, layer: WindowLayer) -> Testbench:
 
     async def bench(ctx: SimulatorContext) -> None:
         drive(ctx, windows.layer, **layer.fields())
-        drive(ctx, windows, read_grant=1)
+        drive(ctx, windows, read_grant=1, sum_room=1)
         await ctx.tick().repeat(3)
         drive(ctx, windows.rows, valid=1, payload=layer.row(0))
         await ctx.tick().until(windows.rows.ready)
@@ -61,7 +61,7 @@ def test_a_word_without_a_place_is_caught(monkeypatch: pytest.MonkeyPatch) -> No
     async def nothing(ctx: SimulatorContext) -> None:
         pass
 
-    simulate(windows, nothing, filling(windows, layers()[1]))
+    simulate(windows, nothing, filling(windows, layers()[0]))
 
 
 @pytest.mark.parametrize(
