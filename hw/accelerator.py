@@ -26,7 +26,7 @@ from .requantiser import Requantiser
 from .sequencer import Sequencer
 from .signatures import HostBus
 from .state_update import StateUpdate
-from .windows import Windows, sum_margin
+from .windows import Windows
 
 STRIP_DEPTH = 4
 """Strips that the walker may be ahead of the drain."""
@@ -38,9 +38,6 @@ UPDATE_DEPTH = 48
 """Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up. Deeper
 queues would be block RAM."""
 
-UNTOLD = 4
-"""Words that came since ``places`` told of its room, or have left it while their credits are not back."""
-
 
 class Accelerator(wiring.Component):
     """Speaks the packets of :mod:`stillframe.contract.packets` on two byte streams and runs a loaded program.
@@ -51,11 +48,10 @@ class Accelerator(wiring.Component):
     requantiser; the link's words go straight to the encoder. A ``fused`` MAC layer's words go from the
     requantiser over ``fused`` to the adder in ``windows``, and as sums through the requantiser again.
 
-    From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
-    it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
-    does not travel with it: it waits in ``places`` for the mask to come out. An ADD's sums cannot wait
-    either: ``windows`` reads only while there will be a place for them. Words of a fused layer start in one
-    of some cycles only (see :class:`~.fused_add.FusedAdd`).
+    From the drain to the writer's queue nothing ever waits, nor from a read of ``windows``: a word starts
+    only if the queue has a place for it. A chain of ready signals through all of these stages would set the
+    clock. Where a word's mask goes does not travel with it: it waits in ``places`` for the mask to come out.
+    Words of a fused layer start in one of some cycles only (see :class:`~.fused_add.FusedAdd`).
     """
 
     rx: stream.Interface
@@ -77,7 +73,7 @@ class Accelerator(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.windows = windows = Windows(config)
         m.submodules.credits = credits = Credits(UPDATE_DEPTH)
-        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH, sum_margin(config) + UNTOLD)
+        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
         m.submodules.fused = fused = FusedAdd(config)
@@ -116,13 +112,15 @@ class Accelerator(wiring.Component):
         received = stream.Signature(code_word(config)).create()
         phase, turn = Signal(range(2 * config.add_cycles)), Signal(init=1)
         m.d.sync += [phase.eq(phase + 1), turn.eq(~layer.fused | (phase == 0))]
-        for i, o in ((windows.codes, coded), (arrivals.o, received)):
-            self._admit(m, credits, places, credits.room, i, o)
+        self._admit(m, credits, places, credits.room, arrivals.o, received)
         self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
+        m.d.comb += windows.room.eq(credits.room)
+        with m.If(windows.promised):
+            m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(windows.place)]
+        m.d.comb += [coded.p.eq(windows.code), coded.valid.eq(windows.code_valid)]
+        m.d.sync += Assert(~windows.code_valid | coded.ready)
         wiring.connect(m, multiplied, state.i)
         self._add(m, state, requantiser, fused, windows)
-        with m.If(windows.sum_valid & ~layer.fused):
-            m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(windows.sum.place)]
         requantised = stream.Signature(table_word(config)).create()
         m.d.comb += [
             requantised.p.eq(requantiser.o.p),
@@ -155,7 +153,6 @@ class Accelerator(wiring.Component):
             codes.window_en.eq(windows.read_en | fused.read_en),
             codes.window_address.eq(Mux(layer.fused, fused.read_address, windows.read_address)),
             windows.read_grant.eq(codes.window_grant),
-            windows.sum_room.eq(places.room),
             windows.read_data.eq(codes.data),
             fused.read_data.eq(codes.data),
             Assert(~fused.read_en | codes.window_grant, "two reads of CODES"),
@@ -224,7 +221,7 @@ class Accelerator(wiring.Component):
             windows.operand.eq(fused.operand),
         ]
         with m.If(windows.sum_valid):
-            m.d.comb += [requantiser.i.p.eq(windows.sum.word), requantiser.i.valid.eq(1)]
+            m.d.comb += [requantiser.i.p.eq(windows.sum), requantiser.i.valid.eq(1)]
 
     @staticmethod
     def _admit(

@@ -78,7 +78,7 @@ class FusedAdd(wiring.Component):
             m.d.sync += other.eq(self.read_data)
         with m.If(self.valid):
             m.d.sync += [own.eq(self.i), own.row.eq(self.i.row + layer.out_words)]
-        word = self.operand.output.word
+        word = self.operand.word
         m.d.comb += [
             self.read_en.eq(self.valid),
             self.operand_valid.eq(first | second),

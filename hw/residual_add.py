@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import SUM_BITS, ArrayConfig
 
-from .payloads import PLACE, placed, sum_word
+from .payloads import sum_word
 from .rescale_lane import RescaleLane
 from .signatures import LayerSignature
 from .window_reader import window_word
@@ -36,7 +36,7 @@ class ResidualAdd(wiring.Component):
                 "i": In(window_word(config)),
                 "done": Out(1),
                 "busy": Out(1),
-                "o": Out(placed(sum_word(config))),
+                "o": Out(sum_word(config)),
             }
         )
 
@@ -47,7 +47,7 @@ class ResidualAdd(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, layer, word = self._config, self.layer, self.i.output.word
+        config, layer, word = self._config, self.layer, self.i.word
         lanes = config.add_lanes
 
         # The word, shifted so that the part for the lanes is lowest, and how its operand is rescaled.
@@ -74,11 +74,10 @@ class ResidualAdd(wiring.Component):
         # What goes along with the codes, until both operands are there.
         along = data.StructLayout(
             {"second": 1, "row": word.row.shape(), "offset": word.offset.shape(), "valid": config.drain}
-            | {"place": PLACE}
         )
         here = Signal(along, name="along", reset_less=True)
         with m.If(self.valid):
-            m.d.sync += [here.second.eq(self.i.second), here.place.eq(self.i.output.place)]
+            m.d.sync += here.second.eq(self.i.second)
             m.d.sync += [here[name].eq(word[name]) for name in ("row", "offset", "valid")]
         words, parts = [here], [part]
         for stage in range(RescaleLane.LATENCY):
@@ -93,8 +92,7 @@ class ResidualAdd(wiring.Component):
             self.busy.eq(self.valid | Cat(parts).any()),  # done included
         ]
         with m.If(came):
-            m.d.sync += self.o.place.eq(last.place)
-            m.d.sync += [self.o.word[name].eq(last[name]) for name in ("row", "offset", "valid")]
+            m.d.sync += [self.o[name].eq(last[name]) for name in ("row", "offset", "valid")]
 
         # Parts of the first operand wait for those of the second one; it is added to zeros itself.
         first = Signal(data.ArrayLayout(signed(SUM_BITS), config.drain), reset_less=True)
@@ -112,8 +110,7 @@ class ResidualAdd(wiring.Component):
             ]
         with m.If(came):
             m.d.sync += [
-                values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums))
-                for values in (self.o.word.z, first)
+                values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums)) for values in (self.o.z, first)
             ]
         with m.If(parts[-2][0] & ~words[-2].second):
             m.d.sync += first.eq(0)

@@ -58,6 +58,6 @@ class FusedSums(wiring.Component):
             adder.i.eq(fused.operand),
             self.done.eq(adder.done),
             self.busy.eq(adder.busy),
-            self.o.eq(adder.o.word),
+            self.o.eq(adder.o),
         ]
         return m
