@@ -48,10 +48,10 @@ class Accelerator(wiring.Component):
     requantiser; the link's words go straight to the encoder. A ``fused`` MAC layer's words go from the
     requantiser over ``fused`` to the adder in ``windows``, and as sums through the requantiser again.
 
-    From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
-    it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
-    does not travel with it: it waits in ``places`` for the mask to come out. Words of a fused layer start in
-    every second cycle only (see :class:`~.fused_add.FusedAdd`).
+    From the drain to the writer's queue nothing ever waits, nor from a read of ``windows``: a word starts
+    only if the queue has a place for it. A chain of ready signals through all of these stages would set the
+    clock. Where a word's mask goes does not travel with it: it waits in ``places`` for the mask to come out.
+    Words of a fused layer start in one of some cycles only (see :class:`~.fused_add.FusedAdd`).
     """
 
     rx: stream.Interface
@@ -107,25 +107,28 @@ class Accelerator(wiring.Component):
             drain.touches.eq(array.touches),
             drain.acc.eq(array.acc),
         ]
-        summed = stream.Signature(sum_word(config)).create()
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
-        turn = Signal(init=1)
-        m.d.sync += turn.eq(~(layer.fused & turn))
-        for i, o in ((windows.sums, summed), (windows.codes, coded), (arrivals.o, received)):
-            self._admit(m, credits, places, i, o)
+        phase, turn = Signal(range(2 * config.add_cycles)), Signal(init=1)
+        m.d.sync += [phase.eq(phase + 1), turn.eq(~layer.fused | (phase == 0))]
+        self._admit(m, credits, places, arrivals.o, received)
         m.d.comb += [
             drain.may.eq(credits.room & turn),
             state.i.p.eq(drain.o.p.word),
             state.i.valid.eq(drain.o.valid),
             drain.o.ready.eq(state.i.ready),
+            windows.room.eq(credits.room),
+            coded.p.eq(windows.code),
+            coded.valid.eq(windows.code_valid),
         ]
-        with m.If(drain.begins):
+        m.d.sync += Assert(~windows.code_valid | coded.ready)
+        with m.If(drain.begins | windows.promised):
             m.d.comb += credits.enter.eq(1)
         with m.If(drain.o.valid):
             m.d.comb += [places.i.valid.eq(1), places.i.p.eq(drain.o.p.place)]
-        self._choose(m, adding, summed, state.o, requantiser.i)
-        self._add_fused(m, state, requantiser, fused, windows)
+        with m.If(windows.promised):
+            m.d.comb += [places.i.valid.eq(1), places.i.p.eq(windows.place)]
+        self._add(m, state, requantiser, fused, windows)
         requantised = stream.Signature(table_word(config)).create()
         m.d.comb += [
             requantised.p.eq(requantiser.o.p),
@@ -206,14 +209,16 @@ class Accelerator(wiring.Component):
         ]
         return m
 
-    @staticmethod
-    def _add_fused(
-        m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
+    def _add(
+        self, m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
     ) -> None:
-        """The loop from the requantiser over the adder back to it."""
-        loop = Requantiser.LATENCY + FusedAdd.LATENCY  # from a word to its sum
-        reads = FusedAdd.LATENCY + Requantiser.LATENCY + ActivationTable.LATENCY  # from one to the encoder's
-        assert (loop % 2, reads % 2) == (1, 1)
+        """The way to the requantiser, of sums too, and the loop from it over the adder back to it."""
+        every, to_sum = 2 * self._config.add_cycles, FusedAdd.latency(self._config)
+        to_sum_again = Requantiser.LATENCY + to_sum  # from a word at the requantiser to its sum there
+        to_encoder = to_sum_again + ActivationTable.LATENCY  # from the read for a word to the encoder's
+        assert to_sum_again % every
+        assert to_encoder % every
+        wiring.connect(m, state.o, requantiser.i)
         m.d.sync += Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser")
         m.d.comb += [
             requantiser.own.eq(requantiser.layer.fused & ~windows.sum_valid),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -87,7 +87,8 @@ class EventFinder(wiring.Component):
         for interface in (finder.layer, walker.layer, router.layer, *(s.layer for s in scanners)):
             wiring.connect(m, wiring.flipped(self.layer), interface)
 
-        multiplying = self.layer.op == Op.MAC
+        multiplying = Signal()
+        m.d.sync += multiplying.eq(self.layer.op == Op.MAC)
         m.d.comb += [
             finder.start.eq(self.start),
             walker.start.eq(self.start),
@@ -99,7 +100,7 @@ class EventFinder(wiring.Component):
             walker.i.valid.eq(finder.o.valid & multiplying),
             self.rows.p.eq(finder.o.p),
             self.rows.valid.eq(finder.o.valid & ~multiplying),
-            finder.o.ready.eq((multiplying & walker.i.ready) | (~multiplying & self.rows.ready)),
+            finder.o.ready.eq(Mux(multiplying, walker.i.ready, self.rows.ready)),
         ]
         wiring.connect(m, walker.strips, wiring.flipped(self.strips))
 

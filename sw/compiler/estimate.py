@@ -111,7 +111,8 @@ def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks
         if fused:  # of rows in which the second tensor changed
             whole |= rows_with(marks[1])
         steps = Steps.of(network, layer, whole, work, flags)
-        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks, fused)
+        every = network.word_cycles(layer) if fused else 0
+        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks, every)
     given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
     return time_windows(network, layer, given, flags)
 

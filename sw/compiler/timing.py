@@ -47,19 +47,19 @@ WRITTEN = 26
 """Cycles from a word drained to the mask writer."""
 
 SUMMED = 21
-"""Cycles more if a second tensor is added to it."""
+"""Cycles more if a second tensor is added to it, and as many as the drain takes for the word."""
 
 
-def time_mac(steps: Steps, find: Times, groups: int, fused: bool = False) -> Times:
+def time_mac(steps: Steps, find: Times, groups: int, fused: int = 0) -> Times:
     """Cycles from a layer's start until all of its output is in the masks: (frames,).
 
     Args:
         steps: What there is to do.
         find: Cycles of the row finder (:func:`~.rows.finding`).
         groups: Scanners, of all classes together.
-        fused: A second tensor is added to what the layer gives.
+        fused: Cycles of the drain for a word if a second tensor is added to what the layer gives, else 0.
     """
-    written = WRITTEN + SUMMED if fused else WRITTEN
+    written = WRITTEN + SUMMED + fused if fused else WRITTEN
     count, frames, classes = steps.taps.shape
     if not count:
         return find[-1]

@@ -52,6 +52,9 @@ SUM_BITS = 30
 DRAIN_MULTIPLIERS = 4
 """18 x 18 multipliers that each drained element takes, in its requantiser."""
 
+ADD_MULTIPLIERS = 2
+"""Those that each lane of the adder of residuals takes."""
+
 PACKET_BYTES = 1024
 """Largest packet payload."""
 
@@ -173,6 +176,20 @@ class ArrayConfig:
         return self.lanes // self.group
 
     @property
+    def add_lanes(self) -> int:
+        """Lanes of the adder of residuals: for each element of a word, or for half of them where the part's
+        multipliers are short."""
+        if self.part == VIRTUAL:
+            return self.drain
+        spare = PARTS[self.part].multipliers - self.total_lanes - DRAIN_MULTIPLIERS * self.drain
+        return self.drain if ADD_MULTIPLIERS * self.drain <= spare else self.drain // 2
+
+    @property
+    def add_cycles(self) -> int:
+        """Cycles that the adder takes for each of a sum's two words."""
+        return self.drain // self.add_lanes
+
+    @property
     def pixel_words(self) -> int:
         """Words of the largest pixel that the link or a layer on codes writes."""
         return PIXEL_CHANNELS // self.drain
@@ -272,12 +289,14 @@ def _virtual(banks: int, lanes: int) -> ArrayConfig:
 def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
     total = banks * lanes
     drain = 4 * banks
-    while drain > banks and total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    each = DRAIN_MULTIPLIERS + ADD_MULTIPLIERS // 2  # at least: the adder may have half as many lanes
+    least = max(banks, 2)
+    while drain > least and total + each * drain > part.multipliers:
         drain //= 2
-    if total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    if total + each * drain > part.multipliers:
         raise StillframeError(
             f"array {text!r}: expected at most {part.multipliers} multipliers on an LFE5U-{part.name}, "
-            f"got {total} lanes + {DRAIN_MULTIPLIERS} for each requantiser",
+            f"got {total} lanes + {each * least} for {least} requantisers and an adder",
             "choose fewer lanes or a larger part",
         )
     blocks = part.block_rams

@@ -16,7 +16,14 @@ from amaranth.lib import wiring
 import stillframe.hw
 from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_COLUMNS, block_rams
+from stillframe.contract.array import (
+    ACC_BITS,
+    ADD_MULTIPLIERS,
+    DRAIN_MULTIPLIERS,
+    LAYER_WORDS,
+    MASK_COLUMNS,
+    block_rams,
+)
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.code_memory import CodeMemory
@@ -42,7 +49,8 @@ from stillframe.hw.payloads import STRIP
 from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import RequantiseLane, Requantiser
 from stillframe.hw.request_walker import RequestWalker
-from stillframe.hw.residual_add import RescaleLane, ResidualAdd
+from stillframe.hw.rescale_lane import RescaleLane
+from stillframe.hw.residual_add import ResidualAdd
 from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
@@ -82,7 +90,10 @@ class Budget:
 
 BUDGETS = {
     Accelerator: Budget(
-        lambda: Accelerator(CONFIG), 22000, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
+        lambda: Accelerator(CONFIG),
+        22000,
+        CONFIG.block_rams,
+        CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN + ADD_MULTIPLIERS * CONFIG.add_lanes,
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
@@ -108,8 +119,8 @@ BUDGETS = {
     RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1150, PARAMS, 4 * DRAIN),
     RequestWalker: Budget(RequestWalker, 1090),
-    RescaleLane: Budget(RescaleLane, 630),
-    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 1580),
+    RescaleLane: Budget(RescaleLane, 220, 0, ADD_MULTIPLIERS),
+    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 570, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
     RowFinder: Budget(lambda: RowFinder(CONFIG), 1330, FLAGS),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
@@ -117,7 +128,7 @@ BUDGETS = {
     TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
     WindowReader: Budget(lambda: WindowReader(CONFIG), 1460),
     WindowWalker: Budget(WindowWalker, 360),
-    Windows: Budget(lambda: Windows(CONFIG), 3900),
+    Windows: Budget(lambda: Windows(CONFIG), 2700, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
 }
 
 
