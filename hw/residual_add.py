@@ -86,8 +86,14 @@ class ResidualAdd(wiring.Component):
             m.d.sync += [kept.eq(words[-1]), there.eq(parts[-1])]
             words.append(kept)
             parts.append(there)
-        last, came = words[-1], parts[-1].any()
+        last, came, begins = (
+            words[-1],
+            Signal(),
+            Signal(),
+        )  # ``begins``: a first operand comes in the next cycle
         m.d.sync += [
+            came.eq(parts[-2].any()),
+            begins.eq(parts[-3][0] & ~words[-3].second),
             self.done.eq(parts[-1][-1] & last.second),
             self.busy.eq(self.valid | Cat(parts).any()),  # done included
         ]
@@ -112,6 +118,6 @@ class ResidualAdd(wiring.Component):
             m.d.sync += [
                 values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums)) for values in (self.o.z, first)
             ]
-        with m.If(parts[-2][0] & ~words[-2].second):
+        with m.If(begins):
             m.d.sync += first.eq(0)
         return m
