@@ -21,7 +21,7 @@ from .walk import live_rows, walk
 ERROR = 0.05
 """Most by which a frame's estimate differs from the device's count of the same frames (docs/planner.md)."""
 
-AROUND = 11
+AROUND = 14
 """Cycles of the sequencer around a layer's work."""
 
 REST = FIELD_WORDS + 3

@@ -38,6 +38,8 @@ from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.fused_add import FusedAdd
 from stillframe.hw.lane_sums import LaneSums
+from stillframe.hw.layer_counters import LayerCounters
+from stillframe.hw.layer_loader import LayerLoader
 from stillframe.hw.layer_products import LayerProducts
 from stillframe.hw.link.link import Link
 from stillframe.hw.mac_array import MacArray
@@ -108,8 +110,10 @@ BUDGETS = {
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
+    LayerCounters: Budget(lambda: LayerCounters(CONFIG), 330, COUNTERS),
+    LayerLoader: Budget(lambda: LayerLoader(CONFIG), 50, LAYERS),
     LayerProducts: Budget(LayerProducts, 150),
-    Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
+    Link: Budget(lambda: Link(CONFIG), 1220, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
     MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
@@ -122,7 +126,7 @@ BUDGETS = {
     RescaleLane: Budget(RescaleLane, 220, 0, ADD_MULTIPLIERS),
     ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 570, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
     RowFinder: Budget(lambda: RowFinder(CONFIG), 1330, FLAGS),
-    Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
+    Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
     StripWalker: Budget(StripWalker, 660),
     TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
