@@ -112,9 +112,14 @@ class Accelerator(wiring.Component):
         received = stream.Signature(code_word(config)).create()
         turn = Signal(init=1)
         m.d.sync += turn.eq(~(layer.fused & turn))
-        for i, o in ((windows.sums, summed), (windows.codes, coded), (arrivals.o, received)):
-            self._admit(m, credits, places, credits.room, i, o)
-        self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
+        loaded = requantiser.loaded
+        for i, o, may in (
+            (windows.sums, summed, loaded),
+            (drain.o, multiplied, loaded & turn),
+            (windows.codes, coded, 1),
+            (arrivals.o, received, accepting),
+        ):
+            self._admit(m, credits, places, credits.room & may, i, o)
         wiring.connect(m, multiplied, state.i)
         self._choose(m, adding, summed, state.o, requantiser.i)
         self._add_fused(m, state, requantiser, fused, windows)
@@ -178,6 +183,7 @@ class Accelerator(wiring.Component):
             finder.start.eq(sequencer.start & ~accepting),
             array.start.eq(sequencer.start),
             drain.start.eq(sequencer.start),
+            requantiser.start.eq(sequencer.start),
             writer.start.eq(sequencer.start),
             encoder.clear.eq(sequencer.start),
             writer.finish.eq(sequencer.finish),
@@ -231,11 +237,17 @@ class Accelerator(wiring.Component):
     def _choose(
         m: Module, first: Value, a: stream.Interface, b: stream.Interface, o: stream.Interface
     ) -> None:
-        """Connect ``a`` to ``o`` while ``first``, else ``b``."""
-        with m.If(first):
-            m.d.comb += [o.p.eq(a.p), o.valid.eq(a.valid), a.ready.eq(o.ready)]
-        with m.Else():
-            m.d.comb += [o.p.eq(b.p), o.valid.eq(b.valid), b.ready.eq(o.ready)]
+        """Connect ``a`` to ``o`` while ``first``, else ``b``; the other one is to be empty.
+
+        It is taken from all the same, so that whether ``o`` is ready does not depend on the layer.
+        """
+        m.d.comb += [
+            o.p.eq(Mux(first, a.p, b.p)),
+            o.valid.eq(Mux(first, a.valid, b.valid)),
+            a.ready.eq(o.ready),
+            b.ready.eq(o.ready),
+            Assert(~Mux(first, b.valid, a.valid), "a word on a way that the layer does not take"),
+        ]
 
     @staticmethod
     def _connect_host(

@@ -117,6 +117,7 @@ GIVE_NONE = {
     "MaskWriter",
     "MaxPool",
     "Multiplier",
+    "Parameters",
     "RequantiseLane",
     "RescaleLane",
     "ResidualAdd",
