@@ -113,11 +113,11 @@ class Accelerator(wiring.Component):
         m.d.sync += [phase.eq(phase + 1), turn.eq(~layer.fused | (phase == 0))]
         self._admit(m, credits, places, arrivals.o, received)
         m.d.comb += [
-            drain.may.eq(credits.room & turn),
+            drain.may.eq(credits.room & requantiser.loaded & turn),
             state.i.p.eq(drain.o.p.word),
             state.i.valid.eq(drain.o.valid),
             drain.o.ready.eq(state.i.ready),
-            windows.room.eq(credits.room),
+            windows.room.eq(credits.room & requantiser.loaded),
             coded.p.eq(windows.code),
             coded.valid.eq(windows.code_valid),
         ]
@@ -189,6 +189,7 @@ class Accelerator(wiring.Component):
             finder.start.eq(sequencer.start & ~accepting),
             array.start.eq(sequencer.start),
             drain.start.eq(sequencer.start),
+            requantiser.start.eq(sequencer.start),
             writer.start.eq(sequencer.start),
             encoder.clear.eq(sequencer.start),
             writer.finish.eq(sequencer.finish),

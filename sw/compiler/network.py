@@ -180,6 +180,12 @@ class Network:
         words = 1 if self.channelwise(layer) else self.layouts[self.source(layer)].words
         return step.window[0] * step.window[1] * words * self.tap_rows(layer)
 
+    def param_rows(self, layer: int) -> int:
+        """PARAMS rows of a layer: of its products, for each border a row for each word; and of its sums."""
+        step, words = self.step(layer), self.layouts[layer].words
+        borders = 0 if step.product is None else step.product.bias.shape[0]
+        return words * (borders + (step.add is not None))
+
     def macs_dense(self, layer: int) -> int:
         """Multiplications of a dense pass over taps inside the image, real channels only."""
         product = self.step(layer).product if layer else None

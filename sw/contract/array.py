@@ -21,8 +21,17 @@ PIXEL_CHANNELS = 1024
 """Channels of a pixel of a tensor that the link or a layer on codes writes: the mask writer gathers the masks
 of a pixel's words side by side."""
 
-LUT_RAM_DEPTH = 128
-"""A requantisation memory that is no deeper is LUT RAM: it is so wide that it would waste block RAM."""
+PARAMS_COPIED = 2
+"""Channels in a block RAM's row of the requantisation memory where a layer's parameters are copied."""
+
+PARAMS_CACHED = 512
+"""Channels that they can be copied of on a real part."""
+
+PARAMS_BITS = 72
+"""Bits of a channel in the requantisation memory."""
+
+PARAMS_GRANULE = 9
+"""Bits of the requantisation memory that are written together: a lane of a block RAM."""
 
 TABLE_ROWS = 64
 """32-bit words that one channel's activation table takes (256 codes, four a word)."""
@@ -140,7 +149,7 @@ class ArrayConfig:
         events_words: Depth of the event memory, in words of ``drain`` 9-bit deltas.
         state_words: Depth of the state memory, in words of ``drain`` accumulators.
         weights_words: Depth of the weight memory, in words of one int8 weight per lane.
-        params_words: Depth of the requantisation memory, in words of ``drain`` channels.
+        params_words: Depth of the requantisation memory, in words of ``drain`` channels of 72 bits.
         tables_words: Depth of the activation tables, in 32-bit words per drained element.
         masks_words: Depth of the change-mask memory, in words of ``MASK_COLUMNS`` x ``drain`` bits.
         rows: Depth of the row-flag memory, in tensor rows.
@@ -195,6 +204,14 @@ class ArrayConfig:
         return PIXEL_CHANNELS // self.drain
 
     @property
+    def params_cache(self) -> int:
+        """Words of ``drain`` channels that a layer's parameters are copied into when it starts; 0 where words
+        are so narrow that the requantisation memory gives one a cycle. A power of two."""
+        if self.drain < WIDE_DRAIN:
+            return 0
+        return self.params_words if self.part == VIRTUAL else PARAMS_CACHED // self.drain
+
+    @property
     def name(self) -> str:
         """``BxL@PART``, as the command line takes it."""
         return f"{self.banks}x{self.lanes}@{self.part}"
@@ -220,10 +237,9 @@ class ArrayConfig:
     @property
     def _params_block_rams(self) -> int:
         """Those of biases, multipliers and shifts."""
-        if self.params_words <= LUT_RAM_DEPTH:
-            return 0
-        d = self.drain
-        return 2 * block_rams(self.params_words, 32 * d, d) + block_rams(self.params_words, 8 * d, d)
+        across = PARAMS_COPIED if self.params_cache else self.drain
+        bits = PARAMS_BITS * across
+        return block_rams(self.params_words * self.drain // across, bits, bits // PARAMS_GRANULE)
 
     def as_dict(self) -> dict[str, int | str]:
         """The fields as plain values, for program files and the info memory."""

@@ -118,6 +118,7 @@ GIVE_NONE = {
     "MaskWriter",
     "MaxPool",
     "Multiplier",
+    "Parameters",
     "RequantiseLane",
     "RescaleLane",
     "ResidualAdd",

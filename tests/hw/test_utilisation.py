@@ -22,6 +22,8 @@ from stillframe.contract.array import (
     DRAIN_MULTIPLIERS,
     LAYER_WORDS,
     MASK_COLUMNS,
+    PARAMS_BITS,
+    PARAMS_GRANULE,
     block_rams,
 )
 from stillframe.hw.accelerator import Accelerator
@@ -47,9 +49,11 @@ from stillframe.hw.mac_bank import MacBank
 from stillframe.hw.mask_writer import MaskWriter
 from stillframe.hw.max_pool import MaxPool
 from stillframe.hw.multiplier import Multiplier
+from stillframe.hw.parameters import Parameters
 from stillframe.hw.payloads import STRIP
 from stillframe.hw.queue import Queue
-from stillframe.hw.requantiser import RequantiseLane, Requantiser
+from stillframe.hw.requantise_lane import RequantiseLane
+from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
 from stillframe.hw.rescale_lane import RescaleLane
 from stillframe.hw.residual_add import ResidualAdd
@@ -64,12 +68,11 @@ from stillframe.hw.windows import Windows
 
 CONFIG = ArrayConfig.parse("1x16@25F")
 TWO_BANKS = ArrayConfig.parse("2x8@25F")  # of one bank the router is wires
+WIDE = ArrayConfig.parse("4x16@85F")
 DRAIN = CONFIG.drain
 
 WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes, CONFIG.total_lanes // 4)
-PARAMS = 2 * block_rams(CONFIG.params_words, 32 * DRAIN, DRAIN) + block_rams(
-    CONFIG.params_words, 8 * DRAIN, DRAIN
-)
+PARAMS = block_rams(CONFIG.params_words, PARAMS_BITS * DRAIN, PARAMS_BITS * DRAIN // PARAMS_GRANULE)
 TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
 STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
 CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
@@ -119,8 +122,9 @@ BUDGETS = {
     MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
+    Parameters: Budget(lambda: Parameters(CONFIG), 60, PARAMS),
     Queue: Budget(lambda: Queue(STRIP, 8), 230),
-    RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
+    RequantiseLane: Budget(RequantiseLane, 510, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1150, PARAMS, 4 * DRAIN),
     RequestWalker: Budget(RequestWalker, 1090),
     RescaleLane: Budget(RescaleLane, 220, 0, ADD_MULTIPLIERS),
@@ -142,6 +146,13 @@ def test_budget(budget: Budget) -> None:
     assert used.multipliers == budget.multipliers, used
     assert used.block_rams == budget.block_rams, used
     assert used.luts <= budget.luts, used
+
+
+def test_parameters_of_wide_words_take_block_rams_by_what_they_hold() -> None:
+    """1024 channels of 72 bits on a 4x16, and LUT RAM for 32 words of 16 of them."""
+    used = utilisation(Parameters(WIDE))
+    assert used.block_rams == 4
+    assert used.luts <= 5400, used
 
 
 def test_every_component_has_a_budget() -> None:
