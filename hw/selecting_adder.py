@@ -14,8 +14,8 @@ LOOK_UP = 0x656A
 class SelectingAdder(wiring.Component):
     """``o`` is ``a + (b if select else c)`` modulo 2**width, in the same cycle.
 
-    The look-up tables in an ECP5's carry cell (CCU2C) have four inputs, of which an adder needs two: the choice
-    goes to the others. Yosys by itself builds a multiplexer in front of the adder.
+    The look-up tables in an ECP5's carry cell (CCU2C) have four inputs, of which an adder needs two: the
+    choice goes to the others. Yosys by itself builds a multiplexer in front of the adder.
 
     Args:
         width: Of all operands.
@@ -29,9 +29,7 @@ class SelectingAdder(wiring.Component):
 
     def __init__(self, width: int) -> None:
         self._width = width
-        super().__init__(
-            {"select": In(1), "a": In(width), "b": In(width), "c": In(width), "o": Out(width)}
-        )
+        super().__init__({"select": In(1), "a": In(width), "b": In(width), "c": In(width), "o": Out(width)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -42,7 +40,9 @@ class SelectingAdder(wiring.Component):
         for first in range(0, self._width, 2):
             a, b, c = (Cat(operand[first : first + 2], Const(0, 1)) for operand in (self.a, self.b, self.c))
             sums, after = Signal(2, name=f"sums_{first}"), Signal(name=f"carry_{first}")
-            half = {f"{name}{n}": value[n] for n in range(2) for name, value in (("A", a), ("B", b), ("D", c))}
+            half = {
+                f"{name}{n}": value[n] for n in range(2) for name, value in (("A", a), ("B", b), ("D", c))
+            }
             m.submodules[f"bits_{first}"] = Instance(
                 "CCU2C",
                 **{f"p_INIT{n}": Const(LOOK_UP, 16) for n in range(2)},
