@@ -113,7 +113,7 @@ def test_state_read_while_it_is_written_is_caught() -> None:
             assert [list(word.z) for word in came] == [[n * z, -n * z] for z in range(6)]
 
     async def forbidden(ctx: SimulatorContext) -> None:
-        await stream(ctx, state.i, state.o, [{"offset": n} for n in (1, 2, 3, 1)], cycles=20)
+        await stream(ctx, state.i, state.o, [{"offset": n} for n in (*range(1, StateUpdate.LATENCY + 1), 1)])
 
     simulate(state, bench, forbidden)
 

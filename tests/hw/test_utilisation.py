@@ -16,9 +16,10 @@ from amaranth.lib import wiring
 import stillframe.hw
 from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_COLUMNS, block_rams
+from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_COLUMNS, block_rams, registered_block_rams
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
+from stillframe.hw.block_ram import Block, BlockRam, BlockRows
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
@@ -61,8 +62,8 @@ PARAMS = 2 * block_rams(CONFIG.params_words, 32 * DRAIN, DRAIN) + block_rams(
     CONFIG.params_words, 8 * DRAIN, DRAIN
 )
 TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
-STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
-CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
+STATE = registered_block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
+CODES = registered_block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
 MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN)
 FLAGS = block_rams(CONFIG.rows, 1)
@@ -85,6 +86,9 @@ BUDGETS = {
         lambda: Accelerator(CONFIG), 22000, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
+    Block: Budget(lambda: Block(1024, 18), 0, 1),
+    BlockRam: Budget(lambda: BlockRam(3072, 8), 20, 2),
+    BlockRows: Budget(lambda: BlockRows(3072, 8, 1), 20, 2),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
     ColumnBlocks: Budget(ColumnBlocks, 1420),
     ColumnWalker: Budget(lambda: ColumnWalker(CONFIG), 3380),
