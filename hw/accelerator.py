@@ -127,10 +127,9 @@ class Accelerator(wiring.Component):
         self._choose(m, multiplying | adding, requantised, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
         m.d.comb += [
-            masks.i.p.eq(encoder.o.p),
-            masks.i.valid.eq(encoder.o.valid),
-            encoder.o.ready.eq(1),
-            Assert(~encoder.o.valid | masks.i.ready),
+            masks.i.p.eq(encoder.o),
+            masks.i.valid.eq(encoder.valid),
+            Assert(~encoder.valid | masks.i.ready),
             Assert(~places.i.valid | places.i.ready),
             credits.leave.eq(writer.i.valid & writer.i.ready),
             writer.i.p.bits.eq(masks.o.p),
@@ -144,7 +143,6 @@ class Accelerator(wiring.Component):
         # Memories.
         m.d.comb += [
             codes.encoder_en.eq(encoder.codes_en),
-            codes.encoder_idle.eq(encoder.i.ready & ~encoder.i.valid),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
             codes.window_en.eq(windows.read_en | fused.read_en),
@@ -204,7 +202,7 @@ class Accelerator(wiring.Component):
     ) -> None:
         """The loop from the requantiser over the adder back to it."""
         loop = Requantiser.LATENCY + FusedAdd.LATENCY  # from a word to its sum
-        reads = FusedAdd.LATENCY + Requantiser.LATENCY + ActivationTable.LATENCY  # from one to the encoder's
+        reads = loop + ActivationTable.LATENCY + DeltaEncoder.READ  # from one to the encoder's
         assert (loop % 2, reads % 2) == (1, 1)
         m.d.sync += Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser")
         m.d.comb += [

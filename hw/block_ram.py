@@ -95,7 +95,7 @@ class BlockRam(wiring.Component):
 
 
 class BlockRows(wiring.Component):
-    """A :class:`BlockRam` of blocks: rows of them, the longest first, each with the words behind those before.
+    """A :class:`BlockRam` of blocks: rows of them, the longest first, each with the words that come next.
 
     A row is as long as a power of two, so that where it begins an address's upper bits tell them apart.
     """
@@ -166,7 +166,7 @@ class Block(wiring.Component):
     """One block RAM of ``rows`` x ``bits``, 18 kbit or less: 18, 9, 4, 2 or 1 bits wide.
 
     Behaves as :class:`BlockRam`; of 18 bits, each half has a bit in ``write_en``. On an ECP5 it is a DP16KD
-    with an output register, written through port A and read through port B (Lattice, ECP5 Memory Usage Guide).
+    with an output register, written through port A, read through port B (Lattice, ECP5 Memory Usage Guide).
     """
 
     write_en: Signal

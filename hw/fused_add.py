@@ -30,7 +30,7 @@ class FusedAdd(wiring.Component):
         layer: Constant from two cycles before the first word on.
         next_offset: A cycle before a word comes, its offset.
         valid, i: Words of the layer's own codes, from the requantiser.
-        read_en, read_address, read_data: Reads CODES; the data is taken in the next cycle.
+        read_en, read_address, read_data: Reads CODES; the data is taken two cycles later.
         operand_valid, operand: Words for :class:`~.residual_add.ResidualAdd`.
     """
 
@@ -66,13 +66,11 @@ class FusedAdd(wiring.Component):
         m = Module()
         layer = self.layer
         own = Signal(table_word(self._config), reset_less=True)
-        other = Signal(self._codes, reset_less=True)
         first, second = Signal(), Signal()  # which operand is at the adder
         m.d.sync += [
             self.read_address.eq(layer.second_codes + self.next_offset),
             first.eq(self.valid),
             second.eq(first),
-            other.eq(self.read_data),
             Assert(~(self.valid & first), "words in neighbouring cycles"),
         ]
         with m.If(self.valid):
@@ -83,6 +81,9 @@ class FusedAdd(wiring.Component):
             self.operand_valid.eq(first | second),
             self.operand.second.eq(second),
             *(word[name].eq(own[name]) for name in ("row", "offset", "valid")),
-            *(word.codes[d].eq(Mux(second, other[d], own.codes[d])) for d in range(self._config.drain)),
+            *(
+                word.codes[d].eq(Mux(second, self.read_data[d], own.codes[d]))
+                for d in range(self._config.drain)
+            ),
         ]
         return m

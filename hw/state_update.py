@@ -55,7 +55,10 @@ class StateUpdate(wiring.Component):
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
         with m.If(advance):
             for n in range(1, self.LATENCY + 1):
-                word, full = Signal.like(words[0], name=f"word_{n}", reset_less=True), Signal(name=f"valid_{n}")
+                word, full = (
+                    Signal.like(words[0], name=f"word_{n}", reset_less=True),
+                    Signal(name=f"valid_{n}"),
+                )
                 m.d.sync += [word.eq(words[-1]), full.eq(valid[-1])]
                 words.append(word)
                 valid.append(full)

@@ -46,7 +46,7 @@ class WindowReader(wiring.Component):
     window without a pixel inside gives one word of zero points for each output word.
 
     One word a cycle that ``read_grant`` allows (those that are not read need none), while there is ``room``;
-    no cycle is lost between windows. ``read_data`` is expected in the cycle after a granted read. Latency
+    no cycle is lost between windows. ``read_data`` is expected two cycles after a granted read. Latency
     ``READ_LATENCY`` cycles from a window to its first read, ``LATENCY`` from a read to its word. ``o`` cannot
     be stalled: a word may come ``LATENCY`` cycles after ``room`` was high.
 
@@ -202,18 +202,19 @@ class WindowReader(wiring.Component):
             self.read_en.eq(reads.o.valid & self.room & ~wanted.hollow),
             reads.o.ready.eq(self.room & (wanted.hollow | self.read_grant)),
         ]
-        # Stage 1: data arrives; stage 2: it is in a register.
+        # Data arrives in stage 2.
+        hollow = Signal(reset_less=True)
         m.d.sync += [
             partial.eq(Cat(layer.out_valid > d for d in range(config.drain))),
             asked_valid.eq(reads.o.valid & reads.o.ready),
             asked.eq(wanted),
             self.valid.eq(asked_valid),
+            hollow.eq(asked.hollow),
             self.o.output.place.eq(asked.place),
             self.o.output.word.valid.eq(Mux(asked.place.last, partial, (1 << config.drain) - 1)),
         ]
         m.d.sync += [self.o.output.word[name].eq(asked[name]) for name in ("row", "offset")]
         m.d.sync += [self.o[name].eq(asked[name]) for name in ("first", "ready", "second", "count")]
         for d in range(config.drain):
-            code = Mux(asked.hollow, layer.out_zero_point, self.read_data[d])
-            m.d.sync += self.o.output.word.codes[d].eq(code)
+            m.d.comb += self.o.output.word.codes[d].eq(Mux(hollow, layer.out_zero_point, self.read_data[d]))
         return asked_valid | self.valid

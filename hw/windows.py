@@ -46,7 +46,7 @@ class Windows(wiring.Component):
         layer: Constant from two cycles before the first row until ``busy`` falls.
         rows: Output rows to compute.
         busy: High from the cycle after a row was taken until its last word was.
-        read_address, read_en, read_grant, read_data: Reads CODES; the data is taken in the cycle after one in
+        read_address, read_en, read_grant, read_data: Reads CODES; the data is taken two cycles after one in
             which ``read_en`` and ``read_grant`` are high.
         operand_valid, operand: Words for the adder, of a ``fused`` layer (see :class:`ResidualAdd`).
         sum_valid, sum: Its sums.

@@ -147,7 +147,9 @@ def block_rows(depth: int, width: int, granules: int = 1) -> tuple[BlockRow, ...
     best: list[tuple[int, tuple[BlockRow, ...]]] = [(0, ())]
     for words in range(step, depth + step, step):
         ways = [(best[max(0, words - kind.rows) // step], kind) for kind in kinds]
-        best.append(min(((n + k.across, (k, *rows)) for (n, rows), k in ways), key=lambda w: (w[0], len(w[1]))))
+        best.append(
+            min(((n + k.across, (k, *rows)) for (n, rows), k in ways), key=lambda w: (w[0], len(w[1])))
+        )
     return tuple(sorted(best[-1][1], key=lambda row: -row.rows))
 
 
@@ -227,7 +229,7 @@ class ArrayConfig:
             + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
             + self._params_block_rams
             + d * block_rams(self.tables_words, 32)
-            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group)
+            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group, self.group)
             + block_rams(self.rows, 1)
             + block_rams(LAYER_WORDS * self.layers, 32)
             + block_rams(COUNTER_WORDS * self.layers, 32)

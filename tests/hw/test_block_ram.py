@@ -13,7 +13,15 @@ from stillframe.bitstreams.netlist import synthesise
 from stillframe.contract.array import block_rows, registered_block_rams
 from stillframe.hw.block_ram import BlockRam, BlockRows
 
-SHAPES = ((1500, 54, 2), (700, 36, 4), (3000, 16, 2), (5000, 4, 1), (9000, 2, 1), (20000, 1, 1), (2100, 12, 1))
+SHAPES = (
+    (1500, 54, 2),
+    (700, 36, 4),
+    (3000, 16, 2),
+    (5000, 4, 1),
+    (9000, 2, 1),
+    (20000, 1, 1),
+    (2100, 12, 1),
+)
 """Depth, width and granules of memories of blocks of every width, some rows of them deep."""
 
 
@@ -23,7 +31,9 @@ def test_shapes_have_blocks_of_every_width() -> None:
 
 @pytest.mark.parametrize("kind", [BlockRam, BlockRows])
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: "x".join(map(str, shape)))
-def test_words_come_after_two_enabled_cycles_and_stay(kind: type[BlockRam | BlockRows], shape: tuple[int, int, int]) -> None:
+def test_words_come_after_two_enabled_cycles_and_stay(
+    kind: type[BlockRam | BlockRows], shape: tuple[int, int, int]
+) -> None:
     depth, width, granules = shape
     dut = kind(depth, width, granules)
 

@@ -60,14 +60,14 @@ def test_sums(subtract: bool) -> None:
 
     async def bench(ctx: SimulatorContext) -> None:
         drive(ctx, fused.layer, **fields)
-        read = codes(rng)
+        read, arriving = codes(rng), codes(rng)
         for cycle in range(420):
             word, following = words.get(cycle), words.get(cycle + 1)
             anything = {"codes": codes(rng), "row": 7, "offset": rng.randrange(200), "valid": 0}
             drive(ctx, fused, valid=word is not None, i=word or anything, read_data=read)
             drive(ctx, fused, next_offset=following["offset"] if following else rng.randrange(200))
             assert ctx.get(fused.read_en) == (word is not None)
-            read = memory[ctx.get(fused.read_address)] if word else codes(rng)
+            read, arriving = arriving, memory[ctx.get(fused.read_address)] if word else codes(rng)
             if ctx.get(adder.done):
                 came[cycle] = plain(ctx.get(adder.o.word))
             await ctx.tick()

@@ -16,7 +16,14 @@ from amaranth.lib import wiring
 import stillframe.hw
 from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_COLUMNS, block_rams, registered_block_rams
+from stillframe.contract.array import (
+    ACC_BITS,
+    DRAIN_MULTIPLIERS,
+    LAYER_WORDS,
+    MASK_COLUMNS,
+    block_rams,
+    registered_block_rams,
+)
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.block_ram import Block, BlockRam, BlockRows
@@ -31,6 +38,7 @@ from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.fused_add import FusedAdd
+from stillframe.hw.gathered_masks import GatheredMasks
 from stillframe.hw.lane_sums import LaneSums
 from stillframe.hw.layer_products import LayerProducts
 from stillframe.hw.link.link import Link
@@ -65,7 +73,7 @@ TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
 STATE = registered_block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
 CODES = registered_block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
-MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN)
+MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN, CONFIG.group)
 FLAGS = block_rams(CONFIG.rows, 1)
 LAYERS = block_rams(LAYER_WORDS * CONFIG.layers, 32)
 COUNTERS = PACKET = 1
@@ -100,12 +108,13 @@ BUDGETS = {
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
+    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 640),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
     LayerProducts: Budget(LayerProducts, 150),
     Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
-    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
+    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 1800),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
     Queue: Budget(lambda: Queue(STRIP, 8), 230),
