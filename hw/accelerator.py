@@ -138,10 +138,9 @@ class Accelerator(wiring.Component):
         self._choose(m, multiplying | adding, requantised, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
         m.d.comb += [
-            masks.i.p.eq(encoder.o.p),
-            masks.i.valid.eq(encoder.o.valid),
-            encoder.o.ready.eq(1),
-            Assert(~encoder.o.valid | masks.i.ready),
+            masks.i.p.eq(encoder.o),
+            masks.i.valid.eq(encoder.valid),
+            Assert(~encoder.valid | masks.i.ready),
             Assert(~places.i.valid | places.i.ready),
             credits.leave.eq(writer.i.valid & writer.i.ready),
             writer.i.p.bits.eq(masks.o.p),
@@ -155,7 +154,6 @@ class Accelerator(wiring.Component):
         # Memories.
         m.d.comb += [
             codes.encoder_en.eq(encoder.codes_en),
-            codes.encoder_idle.eq(encoder.i.ready & ~encoder.i.valid),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
             codes.window_en.eq(windows.read_en | fused.read_en),
@@ -216,7 +214,8 @@ class Accelerator(wiring.Component):
         """The way to the requantiser, of sums too, and the loop from it over the adder back to it."""
         every, to_sum = 2 * self._config.add_cycles, FusedAdd.latency(self._config)
         to_sum_again = Requantiser.LATENCY + to_sum  # from a word at the requantiser to its sum there
-        to_encoder = to_sum_again + ActivationTable.LATENCY  # from the read for a word to the encoder's
+        # From the read for a word to the encoder's.
+        to_encoder = to_sum_again + ActivationTable.LATENCY + DeltaEncoder.READ
         assert to_sum_again % every
         assert to_encoder % every
         wiring.connect(m, state.o, requantiser.i)

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
+from .code_memory import CodeMemory
 from .payloads import table_word
 from .residual_add import ResidualAdd
 from .signatures import LayerSignature
@@ -30,7 +31,7 @@ class FusedAdd(wiring.Component):
         layer: Constant from two cycles before the first word on.
         next_offset: A cycle before a word comes, its offset.
         valid, i: Words of the layer's own codes, from the requantiser.
-        read_en, read_address, read_data: Reads CODES; the data is taken in the next cycle.
+        read_en, read_address, read_data: Reads CODES; the data is taken two cycles later.
         operand_valid, operand: Words for :class:`~.residual_add.ResidualAdd`.
     """
 
@@ -66,7 +67,6 @@ class FusedAdd(wiring.Component):
         m = Module()
         layer, cycles = self.layer, self._config.add_cycles
         own = Signal(table_word(self._config), reset_less=True)
-        other = Signal(self._codes, reset_less=True)
         came = Signal(max(1 + cycles, 2 * cycles - 1))  # by how many cycles ago
         first, second = came[0], came[cycles]  # which operand is at the adder
         m.d.sync += [
@@ -74,8 +74,12 @@ class FusedAdd(wiring.Component):
             came.eq(Cat(self.valid, came)),
             Assert(~(self.valid & came[: 2 * cycles - 1].any()), "words too close together"),
         ]
-        with m.If(first):
-            m.d.sync += other.eq(self.read_data)
+        # The data comes for one cycle, CODES' latency after the read.
+        other = self.read_data
+        if cycles > 1:
+            other = Signal(self._codes, reset_less=True)
+            with m.If(came[CodeMemory.LATENCY - 1]):
+                m.d.sync += other.eq(self.read_data)
         with m.If(self.valid):
             m.d.sync += [own.eq(self.i), own.row.eq(self.i.row + layer.out_words)]
         word = self.operand.word
@@ -84,6 +88,9 @@ class FusedAdd(wiring.Component):
             self.operand_valid.eq(first | second),
             self.operand.second.eq(second),
             *(word[name].eq(own[name]) for name in ("row", "offset", "valid")),
-            *(word.codes[d].eq(Mux(second, other[d], own.codes[d])) for d in range(self._config.drain)),
+            *(
+                word.codes[d].eq(Mux(second, other[d], own.codes[d]))
+                for d in range(self._config.drain)
+            ),
         ]
         return m

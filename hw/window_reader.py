@@ -41,7 +41,7 @@ class WindowReader(wiring.Component):
     without a pixel inside gives one word of zero points for each output word.
 
     One word a cycle that ``read_grant`` allows (those that are not read need none), while there is ``room``;
-    no cycle is lost between windows. ``read_data`` is expected in the cycle after a granted read. Latency
+    no cycle is lost between windows. ``read_data`` is expected two cycles after a granted read. Latency
     ``READ_LATENCY`` cycles from a window to its first read, ``LATENCY`` from a read to its word. Words cannot
     wait, but each of them is promised before.
 
@@ -233,21 +233,19 @@ class WindowReader(wiring.Component):
             self.read_en.eq(reads.o.valid & ~wanted.hollow),
             reads.o.ready.eq(wanted.hollow | self.read_grant),
         ]
-        # Stage 1: data arrives, late in the cycle; stage 2: it is in a register; stage 3: the word.
+        # Data arrives in stage 2; stage 3: the word.
         asked = [Signal(self._read, name=f"asked_{n}", reset_less=True) for n in range(2)]
         valid = [Signal(name=f"asked_valid_{n}") for n in range(2)]
-        codes = Signal(self._codes, reset_less=True)
         m.d.sync += [
             partial.eq(Cat(layer.out_valid > d for d in range(config.drain))),
             valid[0].eq(reads.o.valid & reads.o.ready),
             asked[0].eq(wanted),
             valid[1].eq(valid[0]),
             asked[1].eq(asked[0]),
-            codes.eq(self.read_data),
             self.valid.eq(valid[1]),
             self.o.word.valid.eq(Mux(asked[1].last, partial, (1 << config.drain) - 1)),
         ]
         m.d.sync += [self.o.word[name].eq(asked[1][name]) for name in ("row", "offset")]
         m.d.sync += [self.o[name].eq(asked[1][name]) for name in ("first", "ready", "second")]
         for d in range(config.drain):
-            m.d.sync += self.o.word.codes[d].eq(Mux(asked[1].hollow, layer.out_zero_point, codes[d]))
+            m.d.sync += self.o.word.codes[d].eq(Mux(asked[1].hollow, layer.out_zero_point, self.read_data[d]))

@@ -35,7 +35,7 @@ class Windows(wiring.Component):
         layer: Constant from two cycles before the first row until the last word has come.
         rows: Output rows to compute.
         busy: High from the cycle after a row was taken until its last word was promised.
-        read_address, read_en, read_grant, read_data: Reads CODES; the data is taken in the cycle after one in
+        read_address, read_en, read_grant, read_data: Reads CODES; the data is taken two cycles after one in
             which ``read_en`` and ``read_grant`` are high.
         room: A word may be promised; without it nothing is read.
         promised, place: Pulse: a word will come, and that is its place.

@@ -25,9 +25,11 @@ from stillframe.contract.array import (
     PARAMS_BITS,
     PARAMS_GRANULE,
     block_rams,
+    registered_block_rams,
 )
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
+from stillframe.hw.block_ram import Block, BlockRam, BlockRows
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
@@ -39,6 +41,7 @@ from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.fused_add import FusedAdd
+from stillframe.hw.gathered_masks import GatheredMasks
 from stillframe.hw.lane_sums import LaneSums
 from stillframe.hw.layer_counters import LayerCounters
 from stillframe.hw.layer_loader import LayerLoader
@@ -74,10 +77,10 @@ DRAIN = CONFIG.drain
 WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes, CONFIG.total_lanes // 4)
 PARAMS = block_rams(CONFIG.params_words, PARAMS_BITS * DRAIN, PARAMS_BITS * DRAIN // PARAMS_GRANULE)
 TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
-STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
-CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
+STATE = registered_block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
+CODES = registered_block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
-MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN)
+MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN, CONFIG.group)
 FLAGS = block_rams(CONFIG.rows, 1)
 LAYERS = block_rams(LAYER_WORDS * CONFIG.layers, 32)
 COUNTERS = PACKET = 1
@@ -101,6 +104,9 @@ BUDGETS = {
         CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN + ADD_MULTIPLIERS * CONFIG.add_lanes,
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
+    Block: Budget(lambda: Block(1024, 18), 0, 1),
+    BlockRam: Budget(lambda: BlockRam(3072, 8), 20, 2),
+    BlockRows: Budget(lambda: BlockRows(3072, 8, 1), 20, 2),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
     ColumnBlocks: Budget(ColumnBlocks, 1420),
     ColumnWalker: Budget(lambda: ColumnWalker(CONFIG), 3380),
@@ -112,6 +118,7 @@ BUDGETS = {
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
+    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 640),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
     LayerCounters: Budget(lambda: LayerCounters(CONFIG), 330, COUNTERS),
     LayerLoader: Budget(lambda: LayerLoader(CONFIG), 50, LAYERS),
@@ -119,7 +126,7 @@ BUDGETS = {
     Link: Budget(lambda: Link(CONFIG), 1220, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
-    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
+    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 1800),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
     Parameters: Budget(lambda: Parameters(CONFIG), 60, PARAMS),

@@ -10,6 +10,7 @@ from requantise_reference import Operand, random_operand
 from small_arrays import small_array
 from support import every_cycle, noise, set_layer, wait
 
+from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.fused_add import FusedAdd
 from stillframe.hw.payloads import sum_word, table_word
 from stillframe.sim.vip import pack, parameters, reset, start, unpack
@@ -30,6 +31,7 @@ class Bench:
         self.every = 2 * config.add_cycles
         self.latency = FusedAdd.latency(config)
         self.now = 0
+        self.arriving = [self._codes() for _ in range(CodeMemory.LATENCY - 1)]
         self.clear()
         self._drive()
         every_cycle(dut, self._cycle)
@@ -52,7 +54,8 @@ class Bench:
         assert int(dut.busy.value) or not any(cycle in self.words for cycle in under_way)
         read = self.memory[int(dut.read_address.value)] if int(dut.read_en.value) else self._codes()
         self.now += 1
-        self._drive(read)
+        self.arriving.append(read)
+        self._drive(self.arriving.pop(0))
 
     def _drive(self, read: list[int] | None = None) -> None:
         dut, rng = self.dut, self.rng

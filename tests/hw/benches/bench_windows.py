@@ -13,6 +13,7 @@ from tensors import Tensor
 from window_layers import KINDS, Memory, Pair, WindowLayer, of_two, random_layer
 
 from stillframe.contract import Op
+from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.payloads import KERNEL_ROWS, PLACE, sum_word, table_word
 from stillframe.hw.window_reader import READS
 from stillframe.hw.windows import Windows
@@ -55,19 +56,21 @@ class Bench:
         self.shape = table_word(config)["codes"].shape
         self.reads: list[int] = []  # cycles, counted by ``now``
         self.now = self.owed = 0
+        self.arriving = [0] * (CodeMemory.LATENCY - 1)
         dut.read_grant.value = dut.room.value = dut.operand_valid.value = 0
         every_cycle(dut, self._read)
         every_cycle(dut, self._owe)
 
     def _read(self) -> None:
-        """Data comes in the cycle after a granted read, and is gone in the next."""
+        """Data comes some cycles after a granted read, and is gone in the next."""
         dut = self.dut
         self.now += 1
+        codes = noise(self.rng, 8 * self.config.drain)
         if int(dut.read_en.value) and int(dut.read_grant.value):
             self.reads.append(self.now)
-            dut.read_data.value = pack(self.shape, self.memory[int(dut.read_address.value)])
-        else:
-            dut.read_data.value = noise(self.rng, 8 * self.config.drain)
+            codes = pack(self.shape, self.memory[int(dut.read_address.value)])
+        self.arriving.append(codes)
+        dut.read_data.value = self.arriving.pop(0)
         dut.read_grant.value = int(self.rng.random() >= self.stall)
         assert not int(dut.promised.value) or int(dut.room.value)
         dut.room.value = int(self.rng.random() >= self.full)
