@@ -20,7 +20,7 @@ from .fused_add import FusedAdd
 from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
-from .payloads import PLACE, STRIP, code_word, placed, sum_word, table_word
+from .payloads import PLACE, STRIP, code_word, placed, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
