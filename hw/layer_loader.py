@@ -94,5 +94,5 @@ class LayerLoader(wiring.Component):
         with m.If(self.restart):
             m.d.sync += [self.layer.key.eq(self.key), loading.eq(0)]
         with m.If(self.take | self.restart):
-            m.d.sync += [index.eq(0), reading.eq(0), self.loaded.eq(0)]
+            m.d.sync += [index.eq(0), self.loaded.eq(0)]
         return m

@@ -59,9 +59,8 @@ class FrameControl(wiring.Signature):
     ``begin`` (with ``key``) is a pulse; the sequencer then loads layer 0 and raises ``accepting`` while the
     encoder may be given words. ``run`` is a pulse that says no more words will come; ``done`` is a pulse
     when the last layer is through, with ``cycles``, the sum over the layers, which stays until the next
-    ``begin``. ``busy`` is high from ``begin``
-    until ``accepting`` and from ``run`` until ``done``. ``begin`` while accepting drops the frame begun
-    before and begins anew.
+    ``begin``. ``busy`` is high from ``begin`` until ``accepting`` and from ``run`` until ``done``. ``begin``
+    while accepting drops the frame begun before and begins anew.
     """
 
     def __init__(self) -> None:

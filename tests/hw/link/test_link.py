@@ -191,7 +191,7 @@ def access(rng: random.Random, config: ArrayConfig) -> tuple[int, bytes]:
     row = rng.choice([0, rng.randrange(limit), limit - count, limit - count, limit - count + 1])
     column = rng.choice([0, rng.randrange(columns(known, config)), columns(known, config)])
     if rng.random() < 0.1:
-        row += 1 << 16  # no memory here is as deep: the upper bytes count, too
+        row += 1 << rng.choice([16, 20, 31])  # no memory here is as deep: the upper bytes count, too
     place = address(memory, column, row)
     if rng.random() < (0.7 if known in READABLE else 0.1):
         return Packet.READ, place + (count if rng.random() < 0.95 else 256).to_bytes(2, "little")
