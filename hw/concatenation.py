@@ -23,7 +23,7 @@ class Concatenation(wiring.Component):
         layer: Constant from two cycles before the first word on.
     """
 
-    LATENCY = 1
+    LATENCY = 2
 
     valid: Signal
 
@@ -56,5 +56,5 @@ class Concatenation(wiring.Component):
                 *(keep[d].eq(second & (beside > d)) for d in range(drain)),
             ]
         for d in range(drain):
-            m.d.comb += self.o[d].eq(Mux(keep[d], kept[d], codes[d]))
+            m.d.sync += self.o[d].eq(Mux(keep[d], kept[d], codes[d]))
         return m

@@ -18,7 +18,7 @@ class MaxPool(wiring.Component):
     up to it.
     """
 
-    LATENCY = 1
+    LATENCY = 2
 
     valid: Signal
 
@@ -34,8 +34,11 @@ class MaxPool(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        with m.If(self.valid):
-            for greatest, code in zip(self.o, self.i.word.codes, strict=True):
-                keep = ~self.i.first & (greatest > code)
+        codes = Signal(self.o.shape(), reset_less=True)
+        first, valid = Signal(reset_less=True), Signal()
+        m.d.sync += [codes.eq(self.i.word.codes), first.eq(self.i.first), valid.eq(self.valid)]
+        with m.If(valid):
+            for greatest, code in zip(self.o, codes, strict=True):
+                keep = ~first & (greatest > code)
                 m.d.sync += greatest.eq(Mux(keep, greatest, code))
         return m

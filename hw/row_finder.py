@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -11,20 +11,11 @@ from stillframe.contract.array import ADDRESS_BITS, MAX_KERNEL_ROWS, ArrayConfig
 from stillframe.contract.layer import Op
 
 from .payloads import KERNEL_ROWS
+from .row_gate import PROBE, RowGate
 from .signatures import LayerSignature
 
 FLAG_BITS = 14
 """Width of the number of a row flag."""
-
-PROBE = data.StructLayout(
-    {
-        "valid": 1,  # a flag is read
-        "inside": 1,  # of a kernel row inside the image
-        "second": 1,  # of the second tensor's row
-        "last": 1,  # the output row's last one
-    }
-)
-"""What a flag that is read belongs to."""
 
 
 class RowFinder(wiring.Component):
@@ -97,6 +88,7 @@ class RowFinder(wiring.Component):
         words = Signal(ADDRESS_BITS, reset_less=True)  # EVENTS of a MAC layer, else CODES
         back_words, back_masks = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
         pads, strides = Signal(7), Signal(6)
+        level, known = Signal(), Signal()  # whether these are 0
         repeat, moves, bottom = Signal(5), Signal(), Signal()
         idle, preparing, prepared, over = Signal(), Signal(), Signal(), Signal()
 
@@ -146,7 +138,7 @@ class RowFinder(wiring.Component):
                 row.second.eq(row.second + layer.second_pitch),
                 repeat.eq(Mux(moves, 0, repeat + 1)),
             ]
-        raising = preparing & (pads != 0)
+        raising = preparing & ~level
         with m.If(raising | (over & moves)):
             m.d.sync += row.masks.eq(row.masks - Mux(preparing, layer.in_mask_pitch, back_masks))
         with m.If(raising | ((prepared | settling[1]) & moves)):
@@ -156,11 +148,12 @@ class RowFinder(wiring.Component):
             ]
 
         # Before the first row: start above the image; a stride in words.
-        with m.If(preparing & (pads != 0)):
-            m.d.sync += pads.eq(pads - 1)
-        with m.If(preparing & (strides != 0)):
+        with m.If(raising):
+            m.d.sync += [pads.eq(pads - 1), level.eq(pads == 1)]
+        with m.If(preparing & ~known):
             m.d.sync += [
                 strides.eq(strides - 1),
+                known.eq(strides == 1),
                 back_words.eq(back_words - layer.in_pitch),
                 back_masks.eq(back_masks - layer.in_mask_pitch),
             ]
@@ -172,11 +165,21 @@ class RowFinder(wiring.Component):
                 *(register.eq(0) for register in (row.y, row.offset, row.mask, top, repeat)),
                 *(register.eq(0) for register in (back_words, back_masks)),
                 pads.eq(layer.pad_rows),
+                level.eq(layer.pad_rows == 0),
                 strides.eq(layer.stride_rows),
+                known.eq(layer.stride_rows == 0),
             ]
 
-        pending = self._give(m, row, probe, flag_read.data)
-        m.d.comb += [self.busy.eq(~idle), prepared.eq(preparing & (pads == 0) & (strides == 0))]
+        m.submodules.gate = gate = RowGate()
+        wiring.connect(m, wiring.flipped(self.layer), gate.layer)
+        wiring.connect(m, gate.o, wiring.flipped(self.o))
+        m.d.comb += [
+            gate.row.eq(row),
+            gate.row.codes.eq(row.events),
+            gate.probe.eq(probe),
+            gate.flag.eq(flag_read.data),
+        ]
+        m.d.comb += [self.busy.eq(~idle), prepared.eq(preparing & level & known)]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += idle.eq(1)
@@ -189,71 +192,10 @@ class RowFinder(wiring.Component):
                     m.next = "PROBE"
 
             with m.State("PROBE"):  # a flag a cycle
-                m.d.comb += probe.valid.eq(~last | ~pending)
+                m.d.comb += probe.valid.eq(~last | ~gate.pending)
                 with m.If(over & bottom):
                     m.next = "FINISH"
 
-            with m.State("FINISH"), m.If(~pending):
+            with m.State("FINISH"), m.If(~gate.pending):
                 m.next = "IDLE"
         return m
-
-    def _give(
-        self, m: Module, row: data.View[data.StructLayout], probe: data.View[data.StructLayout], flag: Value
-    ) -> Signal:
-        """Give ``row`` or not: known two cycles behind its last probe. ``flag``: of the probe before.
-
-        Returns:
-            Whether a row is still to be given or left out; until then the next one's last probe has to wait.
-        """
-        layer, given = self.layer, self.o.p
-        asked, answered = Signal(PROBE), Signal(PROBE)  # one and two cycles behind
-        answer, wanted, some, pending = Signal(), Signal(), Signal(), Signal()
-        everything = Signal()  # of each row
-        m.d.sync += [
-            everything.eq(layer.key | layer.evaluate_all),
-            asked.eq(probe),
-            answered.eq(asked),
-            answer.eq((asked.inside | asked.second) & flag),
-        ]
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += pending.eq(0)
-        with m.If(probe.valid & probe.last):
-            m.d.sync += [pending.eq(1), given.eq(row), given.codes.eq(row.events)]
-
-        # The kernel rows inside the image, and outside.
-        inside, outside = Signal(7), Signal(16)
-        inside_here, outside_here = Signal(7), Signal(16)
-        beside = ~asked.inside & ~asked.second
-        m.d.comb += [
-            inside_here.eq(inside + asked.inside),
-            outside_here.eq(outside + Mux(beside, layer.border_rows, 0)),
-        ]
-        with m.If(asked.valid):
-            m.d.sync += [inside.eq(inside_here), outside.eq(outside_here)]
-        with m.If(asked.valid & asked.last):
-            m.d.sync += [inside.eq(0), outside.eq(0)]
-            m.d.sync += [given.inside.eq(inside_here), given.border.eq(outside_here)]
-
-        # Those with a flag.
-        live, live_here = Signal(MAX_KERNEL_ROWS), Signal(MAX_KERNEL_ROWS)
-        at = Signal(MAX_KERNEL_ROWS, init=1)  # the kernel row that is answered for, one-hot
-        m.d.comb += [
-            live_here.eq(live | Mux(answer & ~answered.second, at, 0)),
-            wanted.eq(some | answer | everything),
-        ]
-        with m.If(answered.valid):
-            m.d.sync += [live.eq(live_here), at.eq(at << 1), some.eq(some | answer)]
-        with m.If(answered.valid & answered.last):
-            m.d.sync += [
-                self.o.valid.eq(wanted),
-                given.live.eq(live_here),
-                given.everything.eq(everything | (answer & answered.second)),
-                live.eq(0),
-                at.eq(1),
-                some.eq(0),
-            ]
-            with m.If(~wanted):
-                m.d.sync += pending.eq(0)
-        return pending

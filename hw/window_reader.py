@@ -109,9 +109,8 @@ class WindowReader(wiring.Component):
         numbers = range(config.pixel_words)
 
         # Of the layer, in registers since much hangs on them.
-        joins = Signal()
+        joins, waits, rest = Signal(), Signal(), Signal()
         beside = Signal(range(config.drain))  # channels of the first tensor in a word with the second's
-        rest = Signal()  # the second's last word leaves channels over
         last_words, single_words = (  # channel words less 1, and whether that is 0, of either tensor
             [Signal(shape, name=f"{name}_{n}") for n in range(2)]
             for name, shape in (("last_word", numbers), ("single_word", 1))
@@ -119,7 +118,8 @@ class WindowReader(wiring.Component):
         m.d.sync += [
             joins.eq(layer.op == Op.CONCAT),
             beside.eq(layer.in_valid),
-            rest.eq(beside + layer.second_valid > config.drain),
+            waits.eq(joins & (beside != 0)),  # the first tensor's last word completes none
+            rest.eq(beside + layer.second_valid > config.drain),  # the second's leaves channels over
             last_words[0].eq(layer.in_words - 1),
             last_words[1].eq(layer.second_words - ~rest),
             *(single.eq(last == 0) for single, last in zip(single_words, last_words, strict=True)),
@@ -135,7 +135,7 @@ class WindowReader(wiring.Component):
         columns, rows = (Signal(6, name=name, reset_less=True) for name in ("columns", "rows"))
         words = Signal(numbers, reset_less=True)
         row_end, last_row, last_word, window_end = (
-            Signal(name=name, reset_less=True) for name in ("row_end", "last_row", "last_word", "window_end")
+            Signal(name=f"end_{n}", reset_less=True) for n in range(4)
         )
         # Where the read is, where its row and its word begin in the window, and where the output word lies.
         at, row_at, word_at, offset = (
@@ -150,7 +150,7 @@ class WindowReader(wiring.Component):
             go.eq(reads.room & self.room),
             step.eq(self.busy & go),
             word_end.eq(row_end & last_row),
-            complete.eq(word_end & ~(joins & last_word & ~second & (beside != 0))),
+            complete.eq(word_end & ~(waits & last_word & ~second)),
             over.eq(~self.busy | window_end),
             self.i.ready.eq(over & (go | ~self.busy)),
             take.eq(self.i.ready & self.i.valid),
@@ -245,7 +245,7 @@ class WindowReader(wiring.Component):
             self.valid.eq(valid[1]),
             self.o.word.valid.eq(Mux(asked[1].last, partial, (1 << config.drain) - 1)),
         ]
-        m.d.sync += [self.o.word[name].eq(asked[1][name]) for name in ("row", "offset")]
-        m.d.sync += [self.o[name].eq(asked[1][name]) for name in ("first", "ready", "second")]
+        for target, names in ((self.o.word, ("row", "offset")), (self.o, ("first", "ready", "second"))):
+            m.d.sync += [target[name].eq(asked[1][name]) for name in names]
         for d in range(config.drain):
             m.d.sync += self.o.word.codes[d].eq(Mux(asked[1].hollow, layer.out_zero_point, self.read_data[d]))

@@ -45,7 +45,7 @@ class Windows(wiring.Component):
     """
 
     READ_LATENCY = WindowWalker.LATENCY + WindowReader.READ_LATENCY
-    CODE_LATENCY = WindowReader.LATENCY + 2
+    CODE_LATENCY = WindowReader.LATENCY + MaxPool.LATENCY + 1
 
     busy: Signal
     read_address: Signal
@@ -127,12 +127,15 @@ class Windows(wiring.Component):
             self.busy.eq(walker.busy | reader.busy),
         ]
 
-        # The words that codes go into take as long as these.
-        assert (MaxPool.LATENCY, Concatenation.LATENCY) == (1, 1)
-        word, there = Signal(table_word(config), reset_less=True), Signal()
+        # The words that the codes go into.
+        assert MaxPool.LATENCY == Concatenation.LATENCY
+        word, there = reader.o.word, reader.valid & reader.o.ready & ~adding
+        for stage in range(MaxPool.LATENCY):
+            kept = Signal(table_word(config), name=f"word_{stage}", reset_less=True)
+            present = Signal(name=f"there_{stage}")
+            m.d.sync += [kept.eq(word), present.eq(there)]
+            word, there = kept, present
         m.d.sync += [
-            word.eq(reader.o.word),
-            there.eq(reader.valid & reader.o.ready & ~adding),
             self.code.eq(word),
             self.code.codes.eq(Mux(joining, concatenation.o, max_pool.o)),
             self.code_valid.eq(there),

@@ -10,10 +10,10 @@ from .network import Network
 from .profile import Marks
 from .rows import AHEAD, Counts, Rows, Times, finding
 
-FIRST = 8
+FIRST = 6
 """Cycles from a row to its first read."""
 
-ENCODED = {Op.ADD: 26, Op.POOL: 8, Op.CONCAT: 8}
+ENCODED = {Op.ADD: 27, Op.POOL: 9, Op.CONCAT: 9}
 """Cycles from the last word read for an output word to the encoder's read of the one last sent; of an ADD as
 many more as the adder takes for that word."""
 

@@ -61,6 +61,7 @@ from stillframe.hw.request_walker import RequestWalker
 from stillframe.hw.rescale_lane import RescaleLane
 from stillframe.hw.residual_add import ResidualAdd
 from stillframe.hw.row_finder import RowFinder
+from stillframe.hw.row_gate import RowGate
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
 from stillframe.hw.strip_walker import StripWalker
@@ -110,7 +111,7 @@ BUDGETS = {
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
     ColumnBlocks: Budget(ColumnBlocks, 1420),
     ColumnWalker: Budget(lambda: ColumnWalker(CONFIG), 3380),
-    Concatenation: Budget(lambda: Concatenation(CONFIG), 150),
+    Concatenation: Budget(lambda: Concatenation(CONFIG), 30),
     Credits: Budget(lambda: Credits(8), 20),
     DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
     Drain: Budget(lambda: Drain(CONFIG), 1220),
@@ -127,7 +128,7 @@ BUDGETS = {
     MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
     MaskWriter: Budget(lambda: MaskWriter(CONFIG), 1800),
-    MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
+    MaxPool: Budget(lambda: MaxPool(CONFIG), 50),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
     Parameters: Budget(lambda: Parameters(CONFIG), 60, PARAMS),
     Queue: Budget(lambda: Queue(STRIP, 8), 230),
@@ -136,14 +137,15 @@ BUDGETS = {
     RequestWalker: Budget(RequestWalker, 1090),
     RescaleLane: Budget(RescaleLane, 220, 0, ADD_MULTIPLIERS),
     ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 570, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
-    RowFinder: Budget(lambda: RowFinder(CONFIG), 1330, FLAGS),
+    RowFinder: Budget(lambda: RowFinder(CONFIG), 940, FLAGS),
+    RowGate: Budget(RowGate, 250),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
     StripWalker: Budget(StripWalker, 660),
     TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
-    WindowReader: Budget(lambda: WindowReader(CONFIG), 1460),
-    WindowWalker: Budget(WindowWalker, 360),
-    Windows: Budget(lambda: Windows(CONFIG), 2700, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
+    WindowReader: Budget(lambda: WindowReader(CONFIG), 720),
+    WindowWalker: Budget(WindowWalker, 390),
+    Windows: Budget(lambda: Windows(CONFIG), 1760, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
 }
 
 
