@@ -86,11 +86,8 @@ class ResidualAdd(wiring.Component):
             m.d.sync += [kept.eq(words[-1]), there.eq(parts[-1])]
             words.append(kept)
             parts.append(there)
-        last, came, begins = (
-            words[-1],
-            Signal(),
-            Signal(),
-        )  # ``begins``: a first operand comes in the next cycle
+        last, came = words[-1], Signal()
+        begins = Signal()  # a first operand comes in the next cycle
         m.d.sync += [
             came.eq(parts[-2].any()),
             begins.eq(parts[-3][0] & ~words[-3].second),
