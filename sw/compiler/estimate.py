@@ -111,7 +111,8 @@ def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks
         if fused:  # of rows in which the second tensor changed
             whole |= rows_with(marks[1])
         steps = Steps.of(network, layer, whole, work, flags)
-        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks, fused)
+        find = finding(network, layer, steps.rows)
+        return time_mac(steps, find, network.config.banks, network.copying(layer), fused)
     given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
     return time_windows(network, layer, given, flags)
 

@@ -19,6 +19,10 @@ ENCODED = {Op.ADD: 27, Op.POOL: 8, Op.CONCAT: 8}
 WRITTEN = 5
 """Cycles from there to the mask writer."""
 
+COPIED = 4 + 16 + WRITTEN
+"""Cycles from an ADD layer's start until its first word is at the mask writer, beside one for each row that is
+copied of its parameters."""
+
 
 def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Times:
     """Cycles of a POOL, ADD or CONCAT layer, from its start until its output is in the masks: (frames,).
@@ -35,6 +39,8 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
     # The encoder reads for the last words when no window is read any more.
     encoded = target.width * target.words / np.maximum(reads, 1)
     found = taken = reader = writer = np.zeros(len(given))
+    if copying := network.copying(layer):
+        writer = np.where(given.any(axis=1), float(COPIED + copying), writer)
     for row, cycles in enumerate(reads):
         there = rows.given[:, row]
         found = np.where(there, np.maximum(found + find[row], taken + AHEAD), found)
