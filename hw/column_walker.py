@@ -14,6 +14,7 @@ from .payloads import KERNEL_ROWS, REQUEST, STRIP
 from .queue import Queue
 from .request_walker import RequestWalker
 from .signatures import LayerSignature
+from .strip_range import StripRange
 from .strip_walker import StripWalker
 
 QUEUE_DEPTH = 8
@@ -30,17 +31,18 @@ class ColumnWalker(wiring.Component):
     row or lies beside the image there are requests without columns, which only say that.
 
     Throughput: a request a cycle, from block to block and from row to row, as long as looks come as fast: a
-    look takes a cycle at least, a strip 5 cycles more, a row 8 at least. From a row that is taken to its
-    first request it takes ``LATENCY`` cycles, or 5 and one for each kernel row above the first live one.
+    look takes a cycle at least, a strip 2 cycles more, a strip and a row 7 at least. From a row that is taken
+    to its first request it takes ``LATENCY`` cycles, or 6 and one for each kernel row above the first live
+    one.
 
     Ports:
         start: Pulse before a layer, which is constant from then on while ``busy`` or a row is offered: pixels
-            count from 0. A row is taken 8 cycles after it at the latest.
+            count from 0. A row is taken 9 cycles after it at the latest.
         busy: High from the cycle after a row was taken until its last request was.
         strips: For the drain, each before its first request.
     """
 
-    LATENCY = 13
+    LATENCY = 16
 
     start: Signal
     busy: Signal
@@ -65,27 +67,31 @@ class ColumnWalker(wiring.Component):
         m = Module()
         m.submodules.products = products = LayerProducts()
         m.submodules.rows = rows = StripWalker()
+        m.submodules.range = found = StripRange()
         m.submodules.blocks = blocks = ColumnBlocks()
         m.submodules.looks = looks = Queue(LOOK, QUEUE_DEPTH)
         m.submodules.requests = requests = RequestWalker()
-        for part in (products, rows, blocks, requests):
+        for part in (products, rows, found, blocks, requests):
             wiring.connect(m, wiring.flipped(self.layer), part.layer)
         wiring.connect(m, rows.strips, wiring.flipped(self.strips))
         wiring.connect(m, rows.passes, requests.passes)
-        wiring.connect(m, rows.columns, blocks.i)
+        wiring.connect(m, rows.columns, found.i)
+        wiring.connect(m, found.o, blocks.i)
         wiring.connect(m, blocks.o, looks.i)
         wiring.connect(m, looks.o, requests.looks)
         wiring.connect(m, requests.o, wiring.flipped(self.o))
+        started = Signal()  # the start comes late in the cycle and steers many
+        m.d.sync += started.eq(self.start)
         m.d.comb += [
-            products.start.eq(self.start),
-            rows.start.eq(self.start),
+            products.start.eq(started),
+            rows.start.eq(started),
             rows.pass_offset.eq(products.pass_offset),
             rows.pass_mask.eq(products.pass_mask),
             rows.strip_columns.eq(products.strip_columns),
             rows.row_columns.eq(products.row_columns),
             rows.i.p.eq(self.i.p),
-            rows.i.valid.eq(self.i.valid & products.valid),
-            self.i.ready.eq(rows.i.ready & products.valid),
+            rows.i.valid.eq(self.i.valid & products.valid & ~started),
+            self.i.ready.eq(rows.i.ready & products.valid & ~started),
             self.busy.eq(rows.busy | requests.busy),
         ]
         return m

@@ -13,6 +13,7 @@ from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, SLOTS, ArrayConfig
 
 from .multiplier import Multiplier
 from .payloads import ACCUMULATOR, PIXEL_BITS
+from .selecting_adder import SelectingAdder
 from .tap_expander import taps
 
 SLOT_BITS = SLOTS.bit_length() - 1
@@ -42,7 +43,7 @@ class MacBank(wiring.Component):
         write_en, write_row, write_data: Host writes four lanes' weights of a row.
     """
 
-    LATENCY = 4
+    LATENCY = 5
 
     start: Signal
     pixel: Signal
@@ -94,17 +95,18 @@ class MacBank(wiring.Component):
             byte = (first_byte + lane) % COLUMN_LANES
             m.d.comb += write.data[lane].eq(self.write_data.word_select(byte, 8).as_signed())
 
-        # The weight goes from the block RAM straight into its multiplier's register, as does the value.
-        values = Signal(self.i.values.shape(), reset_less=True)
+        # Weights stop between block RAM and multiplier: the one is late in the cycle, the other far away.
+        weights = Signal(read.data.shape(), reset_less=True)
+        values = [Signal(self.i.values.shape(), name=f"values_{n}", reset_less=True) for n in range(2)]
         products = []
-        m.d.sync += values.eq(self.i.values)
+        m.d.sync += [weights.eq(read.data), values[0].eq(self.i.values), values[1].eq(values[0])]
         for lane in range(config.lanes):
             m.submodules[f"multiplier_{lane}"] = multiplier = Multiplier(9, 8)
             products.append(multiplier.product)
             m.d.comb += [
                 multiplier.enable.eq(1),
-                multiplier.a.eq(values[lane % group]),
-                multiplier.b.eq(read.data[lane]),
+                multiplier.a.eq(values[1][lane % group]),
+                multiplier.b.eq(weights[lane]),
             ]
 
         after = Signal(PIXEL_BITS, init=1)  # the number of the pixel after the one shown
@@ -167,8 +169,12 @@ class MacBank(wiring.Component):
         so_far, show = memory.read_port(domain="comb"), memory.read_port(domain="comb")
         m.d.comb += [so_far.addr.eq(place), show.addr.eq(shown), write.addr.eq(place), write.en.eq(adding)]
         for s, product in enumerate(products):
+            m.submodules[f"adder_{t}_{s}"] = adder = SelectingAdder(ACC_BITS)
             m.d.comb += [
-                write.data[s].eq(Mux(fresh, 0, so_far.data[s]) + product),
+                adder.select.eq(~fresh),
+                adder.a.eq(product),
+                adder.b.eq(so_far.data[s]),
+                write.data[s].eq(adder.o),
                 self.acc[t * len(products) + s].eq(show.data[s]),
             ]
         return touched.bit_select(shown, 1), touched.bit_select(after[:SLOT_BITS], 1)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS
 
 from .column_blocks import LOOK
 from .payloads import REQUEST
+from .selecting_adder import SelectingAdder
 from .signatures import LayerSignature
 from .strip_walker import PASS
-
-POSITION = data.StructLayout({"masks": ADDRESS_BITS, "events": ADDRESS_BITS, "weight": ADDRESS_BITS})
-"""Where a channel word of a kernel row begins, in each memory."""
 
 
 class RequestWalker(wiring.Component):
@@ -53,9 +51,11 @@ class RequestWalker(wiring.Component):
         waiting, walked = Signal(PASS, reset_less=True), Signal(PASS, reset_less=True)
         waits, settled, walks = Signal(), Signal(), Signal()
         begin, done = Signal(), Signal()
-        alone = [
-            Signal(name=f"alone_{n}", reset_less=True) for n in range(2)
-        ]  # their first row is their last
+        # Of both: there is no live row but the first, none but the first and the next.
+        alone, pair = (
+            [Signal(name=f"{name}_{n}", reset_less=True) for n in range(2)] for name in ("alone", "pair")
+        )
+        third = waiting.live[2:].any()
         m.d.comb += [
             self.passes.ready.eq(~waits),
             begin.eq(settled & (~walks | (done & look.last))),
@@ -65,17 +65,22 @@ class RequestWalker(wiring.Component):
             m.d.sync += [waits.eq(self.passes.valid), waiting.eq(self.passes.p)]
         with m.Elif(begin):
             m.d.sync += [waits.eq(0), settled.eq(0)]
-        with m.Elif(waiting.live[0] | (waiting.live == 0)):
-            m.d.sync += [settled.eq(1), alone[0].eq(~waiting.live[1:].any())]
+        with m.Elif(waiting.live[0] | waiting.still):
+            m.d.sync += [settled.eq(1), alone[0].eq(~(waiting.live[1] | third)), pair[0].eq(~third)]
         with m.Else():
-            m.d.sync += [*self._down(waiting, waiting), waiting.live.eq(waiting.live >> 1)]
+            m.d.sync += waiting.live.eq(waiting.live >> 1)
+            m.d.sync += [waiting[name].eq(waiting[name] + down) for name, down in self._down()]
+        with m.If(begin):
+            m.d.sync += [walked.eq(waiting), alone[1].eq(alone[0]), pair[1].eq(pair[0])]
 
-        # The walk through a look. What decides where it goes on is known a cycle before.
-        row, word = Signal(POSITION, reset_less=True), Signal(POSITION, reset_less=True)
+        # Where the walk through a look is. What decides where it goes on is known a cycle before.
+        in_first = Signal(reset_less=True)  # the look's first row
+        live = Signal(reset_less=True)  # this row is
+        below = Signal(len(waiting.live) - 1, reset_less=True)  # those below, but for the first row
+        lowest, last_word = Signal(reset_less=True), Signal(reset_less=True)  # no live row, no word follows
         left_words = Signal(12, reset_less=True)  # channel words behind this one
-        live = Signal(len(waiting.live), reset_less=True)  # this kernel row, and those below it
-        last_word, lowest = Signal(reset_less=True), Signal(reset_less=True)  # no word, no live row follows
-        words, single = Signal(12), Signal()  # the same as these two, at the first word
+        to_look, to_row = Signal(reset_less=True), Signal(reset_less=True)  # a look, a row begins here
+        words, single = Signal(12), Signal()  # ``left_words`` and ``last_word`` at a row's first word
         step, done_row, advance = Signal(), Signal(), Signal()
         m.d.sync += [
             words.eq(Mux(layer.depthwise, 0, layer.in_words - 1)),
@@ -84,51 +89,59 @@ class RequestWalker(wiring.Component):
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             step.eq(advance & self.looks.valid & walks),
-            done_row.eq(last_word | ~live[0]),
+            done_row.eq(last_word | ~live),
             done.eq(step & (look.mark | (lowest & done_row))),
             self.looks.ready.eq(done),
         ]
         with m.If(step):
             m.d.sync += [
+                to_look.eq(0),
+                to_row.eq(done_row),
                 left_words.eq(left_words - 1),
                 last_word.eq(left_words == 1),
-                word.masks.eq(word.masks + layer.in_mask_words),
-                word.events.eq(word.events + layer.in_width),
-                word.weight.eq(word.weight + layer.word_row),
             ]
-            with m.If(done_row):
-                m.d.sync += [
-                    live.eq(live >> 1),
-                    lowest.eq(~live[2:].any()),
-                    *self._down(row, row),
-                    *self._down(word, row),
-                ]
-            with m.If(done_row | done):
-                m.d.sync += [left_words.eq(words), last_word.eq(single)]
-        with m.If(done):
-            m.d.sync += [live.eq(walked.live), lowest.eq(alone[1]), *_at(row, walked), *_at(word, walked)]
-            with m.If(look.last):
-                m.d.sync += walks.eq(0)
-        with m.If(begin):
+        with m.If(step & done_row):
+            rows = Mux(in_first, walked.live[1:], below)
             m.d.sync += [
-                walks.eq(1),
-                walked.eq(waiting),
-                alone[1].eq(alone[0]),
-                live.eq(waiting.live),
-                lowest.eq(alone[0]),
-                left_words.eq(words),
-                last_word.eq(single),
-                *_at(row, waiting),
-                *_at(word, waiting),
+                in_first.eq(0),
+                Cat(live, below).eq(rows),
+                lowest.eq(Mux(in_first, pair[1], ~below[1:].any())),
             ]
+        with m.If(done):
+            m.d.sync += lowest.eq(alone[1])
+        with m.If(begin):
+            m.d.sync += lowest.eq(alone[0])
+        with m.If(done | begin):
+            m.d.sync += [to_look.eq(1), to_row.eq(0), in_first.eq(1), live.eq(1)]
+        with m.If((step & done_row) | done | begin):
+            m.d.sync += [left_words.eq(words), last_word.eq(single)]
+        with m.If(begin):
+            m.d.sync += walks.eq(1)
+        with m.Elif(done & look.last):
+            m.d.sync += walks.eq(0)
 
+        # From one request's addresses to the next one's; those of the row's first word are kept.
+        aside = {"masks": look.word, "events": look.word * MASK_COLUMNS, "weight": look.weight}
+        across = {"masks": layer.in_mask_words, "events": layer.in_width, "weight": layer.word_row}
+        targets = {"masks": request.address, "events": request.events, "weight": request.weight}
+        turns = to_look | to_row
+        for name, down in self._down():
+            row, word = Signal(ADDRESS_BITS, name=f"row_{name}", reset_less=True), targets[name]
+            m.submodules[f"adder_{name}"] = adder = SelectingAdder(ADDRESS_BITS)
+            m.d.comb += [
+                adder.select.eq(turns),
+                adder.a.eq(Mux(to_look, walked[name], Mux(to_row, row, word))),
+                adder.b.eq(Mux(to_look, aside[name], down)),
+                adder.c.eq(across[name]),
+            ]
+            with m.If(step):
+                m.d.sync += word.eq(adder.o)
+            with m.If(step & turns):
+                m.d.sync += row.eq(adder.o)
         with m.If(advance):
             m.d.sync += [
-                self.o.valid.eq(step & (look.mark | live[0])),
-                request.address.eq(word.masks + look.word),
-                request.events.eq(word.events + look.word * MASK_COLUMNS),
+                self.o.valid.eq(step & (look.mark | live)),
                 request.columns.eq(look.columns),
-                request.weight.eq(word.weight + look.weight),
                 request.tap.eq(look.tap),
                 request.place.eq(look.place),
                 request.first.eq(look.first),
@@ -137,23 +150,12 @@ class RequestWalker(wiring.Component):
                 request.final.eq(walked.final),
             ]
         m.d.sync += [
-            Assert(~(step & look.mark) | (look.end & (left_words == words))),
-            Assert(~(step & ~look.mark) | (live != 0)),
+            Assert(~(step & look.mark) | (look.end & to_look)),
+            Assert(~(step & ~look.mark) | live | below.any()),
         ]
         return m
 
-    def _down(
-        self, target: data.View[data.StructLayout], source: data.View[data.StructLayout]
-    ) -> list[Value]:
-        """To the kernel row below."""
+    def _down(self) -> list[tuple[str, Value]]:
+        """How far a kernel row is from the one above."""
         layer = self.layer
-        return [
-            target.masks.eq(source.masks + layer.mask_step),
-            target.events.eq(source.events + layer.event_step),
-            target.weight.eq(source.weight + layer.kernel_row),
-        ]
-
-
-def _at(target: data.View[data.StructLayout], source: data.View[data.StructLayout]) -> list[Value]:
-    """To where a pass begins."""
-    return [target[name].eq(source[name]) for name, _ in POSITION]
+        return [("masks", layer.mask_step), ("events", layer.event_step), ("weight", layer.kernel_row)]

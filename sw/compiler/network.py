@@ -150,6 +150,10 @@ class Network:
         """Passes of the array over an output row."""
         return -(-self.layouts[layer].channels // self.pass_channels(layer))
 
+    def word_cycles(self, layer: int) -> int:
+        """Cycles of the drain for a word of a MAC layer: one, or those in which a second tensor is added."""
+        return 2 * self.config.add_cycles if self.step(layer).fused else 1
+
     def span(self, layer: int) -> int:
         """Columns from the first one of a layer's window to its last."""
         step = self.step(layer)

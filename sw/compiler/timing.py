@@ -47,14 +47,14 @@ WRITTEN = 26
 """Cycles from a word drained to the mask writer."""
 
 SUMMED = 21
-"""Cycles more if a second tensor is added to it."""
+"""Cycles more if a second tensor is added to it, and as many as the drain takes for the word."""
 
-COPIED = 1
+COPIED = 4
 """Cycles from a layer's start until its first word can be drained, beside one for each row that is copied of
 its parameters."""
 
 
-def time_mac(steps: Steps, find: Times, groups: int, copying: int, fused: bool = False) -> Times:
+def time_mac(steps: Steps, find: Times, groups: int, copying: int = 0, fused: int = 0) -> Times:
     """Cycles from a layer's start until all of its output is in the masks: (frames,).
 
     Args:
@@ -62,9 +62,9 @@ def time_mac(steps: Steps, find: Times, groups: int, copying: int, fused: bool =
         find: Cycles of the row finder (:func:`~.rows.finding`).
         groups: Scanners, of all classes together.
         copying: Rows of parameters to be copied before a word is drained.
-        fused: A second tensor is added to what the layer gives.
+        fused: Cycles of the drain for a word if a second tensor is added to what the layer gives, else 0.
     """
-    written = WRITTEN + SUMMED if fused else WRITTEN
+    written = WRITTEN + SUMMED + fused if fused else WRITTEN
     count, frames, classes = steps.taps.shape
     if not count:
         return find[-1]

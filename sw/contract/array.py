@@ -61,6 +61,9 @@ SUM_BITS = 30
 DRAIN_MULTIPLIERS = 4
 """18 x 18 multipliers that each drained element takes, in its requantiser."""
 
+ADD_MULTIPLIERS = 2
+"""Those that each lane of the adder of residuals takes."""
+
 PACKET_BYTES = 1024
 """Largest packet payload."""
 
@@ -132,6 +135,42 @@ def block_rams(depth: int, width: int, granules: int = 1) -> int:
 
 
 @dataclass(frozen=True)
+class BlockRow:
+    """``across`` blocks of ``rows`` x ``bits`` side by side: so many words of a memory."""
+
+    rows: int
+    bits: int
+    across: int
+
+
+def block_rows(depth: int, width: int, granules: int = 1) -> tuple[BlockRow, ...]:
+    """Rows of blocks, the longest first, that make up a memory of :mod:`stillframe.hw.block_ram`.
+
+    The least blocks, and of those the fewest rows, since there is a multiplexer behind them. The granules of
+    a word are as in :func:`block_rams`. Blocks of 36 bits have no register of their own for all of them.
+    """
+
+    def across(bits: int) -> int:
+        lanes = granules * math.ceil(width / granules / min(bits, 9))
+        return math.ceil(lanes / max(1, bits // 9))
+
+    kinds = [BlockRow(rows, bits, across(bits)) for rows, bits in _MODES[1:]]
+    step = kinds[0].rows
+    best: list[tuple[int, tuple[BlockRow, ...]]] = [(0, ())]
+    for words in range(step, depth + step, step):
+        ways = [(best[max(0, words - kind.rows) // step], kind) for kind in kinds]
+        best.append(
+            min(((n + k.across, (k, *rows)) for (n, rows), k in ways), key=lambda w: (w[0], len(w[1])))
+        )
+    return tuple(sorted(best[-1][1], key=lambda row: -row.rows))
+
+
+def registered_block_rams(depth: int, width: int, granules: int = 1) -> int:
+    """Block RAMs that a memory of :mod:`stillframe.hw.block_ram` takes."""
+    return sum(row.across for row in block_rows(depth, width, granules))
+
+
+@dataclass(frozen=True)
 class ArrayConfig:
     """An array of ``banks`` x ``lanes`` multipliers and the memories around it.
 
@@ -182,6 +221,20 @@ class ArrayConfig:
         return self.lanes // self.group
 
     @property
+    def add_lanes(self) -> int:
+        """Lanes of the adder of residuals: for each element of a word, or for half of them where the part's
+        multipliers are short."""
+        if self.part == VIRTUAL:
+            return self.drain
+        spare = PARTS[self.part].multipliers - self.total_lanes - DRAIN_MULTIPLIERS * self.drain
+        return self.drain if ADD_MULTIPLIERS * self.drain <= spare else self.drain // 2
+
+    @property
+    def add_cycles(self) -> int:
+        """Cycles that the adder takes for each of a sum's two words."""
+        return self.drain // self.add_lanes
+
+    @property
     def pixel_words(self) -> int:
         """Words of the largest pixel that the link or a layer on codes writes."""
         return PIXEL_CHANNELS // self.drain
@@ -204,13 +257,13 @@ class ArrayConfig:
         """Block RAMs taken by the memories above, with layers, counters and packet buffer."""
         d = self.drain
         return (
-            block_rams(self.codes_words, 8 * d)
+            registered_block_rams(self.codes_words, 8 * d, max(1, d // 4))
             + self.banks * block_rams(self.events_words, 9 * self.group)
-            + block_rams(self.state_words, ACC_BITS * d, d)
+            + registered_block_rams(self.state_words, ACC_BITS * d, d)
             + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
             + self._params_block_rams
             + d * block_rams(self.tables_words, 32)
-            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group)
+            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group, self.group)
             + block_rams(self.rows, 1)
             + block_rams(LAYER_WORDS * self.layers, 32)
             + block_rams(COUNTER_WORDS * self.layers, 32)
@@ -288,12 +341,14 @@ def _virtual(banks: int, lanes: int) -> ArrayConfig:
 def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
     total = banks * lanes
     drain = 4 * banks
-    while drain > banks and total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    each = DRAIN_MULTIPLIERS + ADD_MULTIPLIERS // 2  # at least: the adder may have half as many lanes
+    least = max(banks, 2)
+    while drain > least and total + each * drain > part.multipliers:
         drain //= 2
-    if total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    if total + each * drain > part.multipliers:
         raise StillframeError(
             f"array {text!r}: expected at most {part.multipliers} multipliers on an LFE5U-{part.name}, "
-            f"got {total} lanes + {DRAIN_MULTIPLIERS} for each requantiser",
+            f"got {total} lanes + {each * least} for {least} requantisers and an adder",
             "choose fewer lanes or a larger part",
         )
     blocks = part.block_rams
@@ -318,7 +373,7 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
     )
     state_blocks = blocks - without_state.block_rams
     depths = range(512, 1 << 16, 512)
-    fitting = [n for n in depths if block_rams(n, ACC_BITS * drain, drain) <= state_blocks]
+    fitting = [n for n in depths if registered_block_rams(n, ACC_BITS * drain, drain) <= state_blocks]
     if not fitting:
         raise StillframeError(
             f"array {text!r}: expected at most {blocks} block RAMs on an LFE5U-{part.name}, "

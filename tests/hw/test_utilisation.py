@@ -18,15 +18,18 @@ from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import (
     ACC_BITS,
+    ADD_MULTIPLIERS,
     DRAIN_MULTIPLIERS,
     LAYER_WORDS,
     MASK_COLUMNS,
     PARAMS_BITS,
     PARAMS_GRANULE,
     block_rams,
+    registered_block_rams,
 )
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
+from stillframe.hw.block_ram import Block, BlockRam, BlockRows
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
@@ -38,7 +41,10 @@ from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.fused_add import FusedAdd
+from stillframe.hw.gathered_masks import GatheredMasks
 from stillframe.hw.lane_sums import LaneSums
+from stillframe.hw.layer_counters import LayerCounters
+from stillframe.hw.layer_loader import LayerLoader
 from stillframe.hw.layer_products import LayerProducts
 from stillframe.hw.link.link import Link
 from stillframe.hw.mac_array import MacArray
@@ -52,7 +58,8 @@ from stillframe.hw.queue import Queue
 from stillframe.hw.requantise_lane import RequantiseLane
 from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
-from stillframe.hw.residual_add import RescaleLane, ResidualAdd
+from stillframe.hw.rescale_lane import RescaleLane
+from stillframe.hw.residual_add import ResidualAdd
 from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
@@ -70,10 +77,10 @@ DRAIN = CONFIG.drain
 WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes, CONFIG.total_lanes // 4)
 PARAMS = block_rams(CONFIG.params_words, PARAMS_BITS * DRAIN, PARAMS_BITS * DRAIN // PARAMS_GRANULE)
 TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
-STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
-CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
+STATE = registered_block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
+CODES = registered_block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
-MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN)
+MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN, CONFIG.group)
 FLAGS = block_rams(CONFIG.rows, 1)
 LAYERS = block_rams(LAYER_WORDS * CONFIG.layers, 32)
 COUNTERS = PACKET = 1
@@ -91,9 +98,15 @@ class Budget:
 
 BUDGETS = {
     Accelerator: Budget(
-        lambda: Accelerator(CONFIG), 22000, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
+        lambda: Accelerator(CONFIG),
+        22000,
+        CONFIG.block_rams,
+        CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN + ADD_MULTIPLIERS * CONFIG.add_lanes,
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
+    Block: Budget(lambda: Block(1024, 18), 0, 1),
+    BlockRam: Budget(lambda: BlockRam(3072, 8), 20, 2),
+    BlockRows: Budget(lambda: BlockRows(3072, 8, 1), 20, 2),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
     ColumnBlocks: Budget(ColumnBlocks, 1420),
     ColumnWalker: Budget(lambda: ColumnWalker(CONFIG), 3380),
@@ -105,12 +118,15 @@ BUDGETS = {
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
+    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 640),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
+    LayerCounters: Budget(lambda: LayerCounters(CONFIG), 330, COUNTERS),
+    LayerLoader: Budget(lambda: LayerLoader(CONFIG), 50, LAYERS),
     LayerProducts: Budget(LayerProducts, 150),
-    Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
+    Link: Budget(lambda: Link(CONFIG), 1220, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
-    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
+    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 1800),
     MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
     Parameters: Budget(lambda: Parameters(CONFIG), 60, PARAMS),
@@ -118,16 +134,16 @@ BUDGETS = {
     RequantiseLane: Budget(RequantiseLane, 510, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1150, PARAMS, 4 * DRAIN),
     RequestWalker: Budget(RequestWalker, 1090),
-    RescaleLane: Budget(RescaleLane, 630),
-    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 1580),
+    RescaleLane: Budget(RescaleLane, 220, 0, ADD_MULTIPLIERS),
+    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 570, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
     RowFinder: Budget(lambda: RowFinder(CONFIG), 1330, FLAGS),
-    Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
+    Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
     StripWalker: Budget(StripWalker, 660),
     TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
     WindowReader: Budget(lambda: WindowReader(CONFIG), 1460),
     WindowWalker: Budget(WindowWalker, 360),
-    Windows: Budget(lambda: Windows(CONFIG), 3900),
+    Windows: Budget(lambda: Windows(CONFIG), 2700, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
 }
 
 
