@@ -88,6 +88,9 @@ class FusedAdd(wiring.Component):
             self.operand_valid.eq(first | second),
             self.operand.second.eq(second),
             *(word[name].eq(own[name]) for name in ("row", "offset", "valid")),
-            *(word.codes[d].eq(Mux(second, other[d], own.codes[d])) for d in range(self._config.drain)),
+            *(
+                word.codes[d].eq(Mux(second, other[d], own.codes[d]))
+                for d in range(self._config.drain)
+            ),
         ]
         return m
