@@ -65,7 +65,7 @@ class Parameters(wiring.Component):
                 "channels": Out(data.ArrayLayout(USED, config.drain)),
                 "start": In(1),
                 "params": In(LAYER_FIELDS["params"].width),
-                "loaded": Out(1),
+                "loaded": Out(1, init=1),
                 "write_en": In(1),
                 "write_column": In(COLUMN_BITS),
                 "write_row": In(ADDRESS_BITS),

@@ -6,6 +6,7 @@ from amaranth.hdl import Assert, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from stillframe.contract import Op
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
 from .parameters import Parameters
@@ -26,11 +27,12 @@ class Requantiser(wiring.Component):
         o: Stream of :func:`~stillframe.hw.payloads.table_word`.
         o_own: ``own`` of the word in ``o``.
         next_offset: Offset of the word that is in ``o`` in the next cycle, if nothing stalls.
-        layer: ``round_once``, ``requant_zero_point``, ``act_min`` and ``act_max`` are used; for own words
-            ``in_zero_point``, ``own_min`` and ``own_max`` instead of the latter. Sums that ``fused`` layers
-            make are rounded twice.
-        start: Pulse, a layer's work begins, from then on with ``layer.params``.
-        loaded: Words of the layer may come (see :class:`~.parameters.Parameters`).
+        layer: ``op``, ``params``, ``round_once``, ``requant_zero_point``, ``act_min``, ``act_max`` are used; for
+            own words ``in_zero_point``, ``own_min`` and ``own_max`` instead of the last three. Sums that
+            ``fused`` layers make are rounded twice.
+        start: Pulse, a layer's work begins.
+        loaded: Words of the layer may come (see :class:`~.parameters.Parameters`); stays high where it sends
+            none here.
         write_en, write_column, write_row, write_data: Host's port to PARAMS, for use while no word is in the
             pipeline.
     """
@@ -105,7 +107,7 @@ class Requantiser(wiring.Component):
         m.d.comb += [
             parameters.enable.eq(advance),
             parameters.row.eq(i.p.row),
-            parameters.start.eq(self.start),
+            parameters.start.eq(self.start & ((layer.op == Op.MAC) | (layer.op == Op.ADD))),
             parameters.params.eq(layer.params),
             self.loaded.eq(parameters.loaded),
             parameters.write_en.eq(self.write_en),

@@ -111,8 +111,9 @@ def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks
         if fused:  # of rows in which the second tensor changed
             whole |= rows_with(marks[1])
         steps = Steps.of(network, layer, whole, work, flags)
+        find, copying = finding(network, layer, steps.rows), network.copying(layer)
         every = network.word_cycles(layer) if fused else 0
-        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks, every)
+        return time_mac(steps, find, network.config.banks, copying, every)
     given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
     return time_windows(network, layer, given, flags)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig, Mode, Op
+from stillframe.contract.array import PARAMS_COPIED
 from stillframe.frontend.graph import Graph, Tensor
 
 from .layout import TensorLayout
@@ -185,6 +186,11 @@ class Network:
         step, words = self.step(layer), self.layouts[layer].words
         borders = 0 if step.product is None else step.product.bias.shape[0]
         return words * (borders + (step.add is not None))
+
+    def copying(self, layer: int) -> int:
+        """Rows of block RAM of which a layer's parameters are copied when it starts, one a cycle."""
+        config = self.config
+        return self.param_rows(layer) * config.drain // PARAMS_COPIED if config.params_cache else 0
 
     def macs_dense(self, layer: int) -> int:
         """Multiplications of a dense pass over taps inside the image, real channels only."""

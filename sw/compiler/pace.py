@@ -20,6 +20,10 @@ many more as the adder takes for that word."""
 WRITTEN = 5
 """Cycles from there to the mask writer."""
 
+COPIED = 4
+"""Cycles from an ADD layer's start to its first read, beside one for each row that is copied of its
+parameters."""
+
 
 def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Times:
     """Cycles of a POOL, ADD or CONCAT layer, from its start until its output is in the masks: (frames,).
@@ -37,6 +41,8 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
     # The encoder reads for the last words when no window is read any more.
     encoded = target.width * target.words / np.maximum(reads, 1)
     found = taken = reader = writer = np.zeros(len(given))
+    if copying := network.copying(layer):
+        reader = reader + COPIED + copying
     for row, cycles in enumerate(reads):
         there = rows.given[:, row]
         found = np.where(there, np.maximum(found + find[row], taken + AHEAD), found)

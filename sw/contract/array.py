@@ -371,6 +371,11 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
         masks_words=math.ceil(blocks * shares.masks) * elements // drain,
         rows=1024,
     )
+    state_blocks = registered_block_rams(512, ACC_BITS * drain, drain)
+    while without_state.block_rams + state_blocks > blocks and without_state.codes_words > elements:
+        # The least state there can be comes before all of the codes' share.
+        fewer = without_state.codes_words - elements // drain
+        without_state = replace(without_state, codes_words=fewer)
     state_blocks = blocks - without_state.block_rams
     depths = range(512, 1 << 16, 512)
     fitting = [n for n in depths if registered_block_rams(n, ACC_BITS * drain, drain) <= state_blocks]

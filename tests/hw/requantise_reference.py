@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from stillframe.contract import Op
 from stillframe.contract.memory_map import param_columns
 
 
@@ -40,6 +41,7 @@ class Range:
     def fields(self) -> dict[str, int]:
         """The fields of the layer's descriptor."""
         return {
+            "op": int(Op.MAC),
             "requant_zero_point": self.zero_point,
             "act_min": self.act_min,
             "act_max": self.act_max,

@@ -97,7 +97,7 @@ def test_rows_of_a_layer_are_there_as_soon_as_it_is_loaded(config: ArrayConfig, 
 
 
 def test_another_layer_may_start_while_one_is_loaded() -> None:
-    """As it does behind a layer that needs no parameters."""
+    """As it does behind a layer that gave no word."""
 
     async def bench(ctx: SimulatorContext, dut: Any) -> None:
         await write(ctx, dut, range(10), last=9)
