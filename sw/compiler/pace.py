@@ -13,10 +13,10 @@ from .rows import AHEAD, Counts, Rows, Times, finding
 FIRST = 8
 """Cycles from a row to its first read."""
 
-ENCODED = {Op.ADD: 27, Op.POOL: 8, Op.CONCAT: 8}
+ENCODED = {Op.ADD: 29, Op.POOL: 10, Op.CONCAT: 10}
 """Cycles from the last word read for an output word to the encoder's read of the one last sent."""
 
-WRITTEN = 5
+WRITTEN = 7
 """Cycles from there to the mask writer."""
 
 
