@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, MAX_BANKS, ArrayConfig
 
-from .payloads import PIXEL_BITS, PLACE_BITS, REQUEST, event
+from .payloads import LEFT_BITS, PIXEL_BITS, PLACE_BITS, REQUEST, event
 from .queue import Queue
 from .signatures import LayerSignature
 
@@ -196,25 +196,31 @@ class EventScanner(wiring.Component):
         )
         m.d.sync += [valid[0].eq(start), index.eq(number), bits.eq(word.bits), events.eq(word.events)]
         m.d.sync += stages[0].mark.eq(lowest[-1])
-        for name in ("weight", "tap", "place", "first", "complete", "final"):
+        places, firsts = (
+            [Signal(shape, name=f"{name}_{n}", reset_less=True) for n in range(2)]
+            for name, shape in (("place", signed(PLACE_BITS)), ("first", PIXEL_BITS))
+        )
+        m.d.sync += [places[0].eq(word.place), firsts[0].eq(word.first)]
+        for name in ("weight", "tap", "complete", "final"):
             m.d.sync += stages[0][name].eq(word[name])
 
-        # Stage 2: where its value lies, its weight and its pixel, or none.
+        # Stage 2: where its value lies, its weight and its place, or none.
         element, column = index[:size_log2], index[size_log2:]
         address = Signal(ADDRESS_BITS, reset_less=True)
         share = Const(self._group, range(MAX_BANKS)) >> layer.share_log2  # groups before it of its class
-        place = stages[0].place + (column >> layer.stride_log2)
+        place = places[0] + (column >> layer.stride_log2)
         count = sum((bit for bit in bits.word_select(column, size)), Const(0))
         m.d.sync += [
             valid[1].eq(valid[0] & (stages[0].mark | (place >= 0))),
             stages[1].eq(stages[0]),
-            stages[1].place.eq(place),
+            places[1].eq(place),
+            firsts[1].eq(firsts[0]),
             stages[1].weight.eq(stages[0].weight + Mux(layer.depthwise, 0, Cat(element, share))),
             stages[1].count.eq(Mux(layer.depthwise, count, 1)),
             address.eq(events + column),
         ]
 
-        # Stage 3: its memory word; stage 4: in a register, since block RAM is late in the cycle.
+        # Stage 3: its memory word, its pixel; stage 4: that word in a register, since block RAM is late.
         elements = [Signal(size_log2, name=f"element_{n}", reset_less=True) for n in range(3)]
         values = Signal(self._values, reset_less=True)
         m.d.comb += [
@@ -229,6 +235,10 @@ class EventScanner(wiring.Component):
         m.d.sync += [elements[n].eq(elements[n - 1]) for n in (1, 2)]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in (2, 3)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in (2, 3)]
+        m.d.sync += [
+            stages[2].pixel.eq(firsts[1] + places[1]),
+            stages[2].left.eq(places[1][:LEFT_BITS] | places[1][LEFT_BITS:].any().replicate(LEFT_BITS)),
+        ]
         m.d.comb += [given.i.valid.eq(valid[3]), given.i.p.eq(stages[3])]
         for n in range(size):
             chosen = values[n] if size == 1 else Mux(layer.depthwise, values[n], values[elements[2]])
