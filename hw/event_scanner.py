@@ -131,24 +131,25 @@ class EventScanner(wiring.Component):
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
 
-        # Stage 1: the word arrives; stage 2: what of it was asked for; stage 3: events and mark in it.
-        bits = [Signal(MASK_COLUMNS * size, name=f"bits_{n}", reset_less=True) for n in (1, 2)]
+        # Stage 1: the word arrives, late in the cycle; stage 2: what of it was asked for, events and mark.
+        arrived, bits = (Signal(MASK_COLUMNS * size, name=f"bits_{n}", reset_less=True) for n in (1, 2))
         scan = Signal(MASK_COLUMNS * size + 1, reset_less=True)
         some = Signal(reset_less=True)
+        asked = arrived & Cat(column.replicate(size) for column in stages[1].columns)
         columns = Cat(
             column.any() if element == 0 else Const(0, 1)
-            for column in (bits[0].word_select(n, size) for n in range(MASK_COLUMNS))
+            for column in (asked.word_select(n, size) for n in range(MASK_COLUMNS))
             for element in range(size)
         )
         m.d.sync += [
-            bits[0].eq(read.data & Cat(column.replicate(size) for column in stages[0].columns)),
-            bits[1].eq(bits[0]),
-            scan.eq(Cat(Mux(self.layer.depthwise, columns, bits[0]), stages[1].end)),
-            some.eq(bits[0].any() | stages[1].end),
+            arrived.eq(read.data),
+            bits.eq(asked),
+            scan.eq(Cat(Mux(self.layer.depthwise, columns, asked), stages[1].end)),
+            some.eq(asked.any() | stages[1].end),
         ]
         m.d.comb += [
             found.i.valid.eq(valid[-1] & some),
-            found.i.p.bits.eq(bits[1]),
+            found.i.p.bits.eq(bits),
             found.i.p.scan.eq(scan),
             found.i.p.several.eq((scan & (scan - 1)).any()),
         ]

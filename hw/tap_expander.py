@@ -100,6 +100,8 @@ class TapExpander(wiring.Component):
         column_step = Signal(14, reset_less=True)
         place_steps = [Signal(LEFT_BITS + 1, name=f"place_step_{n}", reset_less=True) for n in (1, 2)]
         stride_rows, row_step = Signal(ADDRESS_BITS, reset_less=True), Signal(ADDRESS_BITS, reset_less=True)
+        rows = [Mux(bit, layer.stride << n, 0) for n, bit in enumerate(layer.tap_rows)]
+        parts = [Signal(ADDRESS_BITS, name=f"rows_{n}", reset_less=True) for n in range(2)]
         last_column = [Signal(7, name=f"last_column_{n}", reset_less=True) for n in (1, 2)]
         m.d.sync += [
             distance.eq(Mux(layer.stride == 1, layer.dilation, 1)),
@@ -114,7 +116,8 @@ class TapExpander(wiring.Component):
                 column.eq(_rest(layer.kernel_columns, column_step << n - 1))
                 for n, column in enumerate(last_column, 1)
             ),
-            stride_rows.eq(sum(Mux(bit, layer.stride << n, 0) for n, bit in enumerate(layer.tap_rows))),
+            *(part.eq(sum(rows[n::2])) for n, part in enumerate(parts)),
+            stride_rows.eq(parts[0] + parts[1]),
             row_step.eq(self._spread(stride_rows, len(groups), stride_rows)),
         ]
 
@@ -146,11 +149,13 @@ class TapExpander(wiring.Component):
         # How far the taps are from the drain's pixel, as it was a cycle ago: it moves by one at most.
         before = Signal(PIXEL_BITS)
         within, just = Signal(reset_less=True), Signal(reset_less=True)
-        ahead = Mux(loading, i.pixel, Mux(giving, now.pixel - place_steps[0], now.pixel)) - self.pixel
+        loaded, stepped, held = (
+            (pixel - self.pixel)[:PIXEL_BITS] for pixel in (i.pixel, now.pixel - place_steps[0], now.pixel)
+        )
         m.d.sync += [
             before.eq(self.pixel),
-            within.eq(ahead[SLOTS.bit_length() - 1 : PIXEL_BITS] == 0),
-            just.eq(ahead[:PIXEL_BITS] == SLOTS),
+            within.eq(Mux(loading, loaded < SLOTS, Mux(giving, stepped < SLOTS, held < SLOTS))),
+            just.eq(Mux(loading, loaded == SLOTS, Mux(giving, stepped == SLOTS, held == SLOTS))),
         ]
         m.d.comb += [
             near.eq(within | (just & (before[0] != self.pixel[0]))),
