@@ -23,6 +23,14 @@ READ_STAGES = 4
 """Cycles from the scan of an event to its place in the queue."""
 
 
+def _several(bits: Value) -> Value:
+    """Whether two bits or more are set: in either half, or in both."""
+    if len(bits) == 1:
+        return Const(0, 1)
+    low, high = bits[: len(bits) // 2], bits[len(bits) // 2 :]
+    return _several(low) | _several(high) | (low.any() & high.any())
+
+
 class EventScanner(wiring.Component):
     """Keeps the masks and the event values of a group and answers requests, in their order.
 
@@ -151,7 +159,7 @@ class EventScanner(wiring.Component):
             found.i.valid.eq(valid[-1] & some),
             found.i.p.bits.eq(bits),
             found.i.p.scan.eq(scan),
-            found.i.p.several.eq((scan & (scan - 1)).any()),
+            found.i.p.several.eq(_several(scan)),
         ]
         for name in ("events", "weight", "tap", "place", "first", "complete", "final"):
             m.d.comb += found.i.p[name].eq(stages[-1][name])
@@ -166,14 +174,13 @@ class EventScanner(wiring.Component):
         # they steer many.
         left, rest = (Signal(len(word.scan), name=name, reset_less=True) for name in ("left", "rest"))
         more = Signal(reset_less=True)
-        less = Signal(len(word.scan))
-        m.d.comb += [found.o.ready.eq(~scanning | (go & ~more)), less.eq(rest & (rest - 1))]
+        m.d.comb += found.o.ready.eq(~scanning | (go & ~more))
         with m.If(found.o.ready):
             new = found.o.p.scan
             m.d.sync += [scanning.eq(found.o.valid), word.eq(found.o.p)]
             m.d.sync += [left.eq(new), rest.eq(new & (new - 1)), more.eq(found.o.p.several)]
         with m.Elif(go):
-            m.d.sync += [left.eq(rest), rest.eq(less), more.eq(less.any())]
+            m.d.sync += [left.eq(rest), rest.eq(rest & (rest - 1)), more.eq(_several(rest))]
         return scanning, left & ~rest
 
     def _read(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -28,12 +30,6 @@ def taps(config: ArrayConfig) -> data.StructLayout:
             "complete": PIXEL_BITS,  # with these taps the sums of all pixels before this one are complete
         }
     )
-
-
-def times(value: Value, factor: int) -> Value:
-    """A multiple without a multiplier."""
-    shifts = [value << bit for bit in range(factor.bit_length()) if factor >> bit & 1]
-    return sum(shifts[1:], shifts[0]) if shifts else value & 0
 
 
 def _rest(columns: Value, less: Value) -> Value:
@@ -63,6 +59,7 @@ class TapExpander(wiring.Component):
     event to event (depthwise: ``config.taps`` a cycle). A mark costs a cycle only behind an event's last tap.
 
     Ports:
+        layer: Constant from ``config.taps + 3`` cycles before its first event on.
         start: Pulse before a layer: pixels count from 0.
         pixel: Number of the pixel to be drained next.
         o: The taps of this cycle; nothing can hold them up.
@@ -94,31 +91,30 @@ class TapExpander(wiring.Component):
 
         # Constants of the layer: how far lane group t is from the first, and the next taps from these, as far
         # as it matters: there are no columns below 0, nor more pixels than may be to the left of an event.
-        distance = Signal(6, reset_less=True)
+        distance = Signal(LEFT_BITS + 1, reset_less=True)
         columns = [Signal(7, name=f"columns_{t}", reset_less=True) for t in groups]
         places = [Signal(LEFT_BITS + 1, name=f"places_{t}", reset_less=True) for t in groups]
         column_step = Signal(14, reset_less=True)
         place_steps = [Signal(LEFT_BITS + 1, name=f"place_step_{n}", reset_less=True) for n in (1, 2)]
-        stride_rows, row_step = Signal(ADDRESS_BITS, reset_less=True), Signal(ADDRESS_BITS, reset_less=True)
-        rows = [Mux(bit, layer.stride << n, 0) for n, bit in enumerate(layer.tap_rows)]
-        parts = [Signal(ADDRESS_BITS, name=f"rows_{n}", reset_less=True) for n in range(2)]
         last_column = [Signal(7, name=f"last_column_{n}", reset_less=True) for n in (1, 2)]
+        stride_rows, row_step = Signal(ADDRESS_BITS, reset_less=True), Signal(ADDRESS_BITS, reset_less=True)
+        parts = [Signal(ADDRESS_BITS, name=f"rows_{n}", reset_less=True) for n in range(2)]
+        rows = [Mux(bit, layer.stride << n, 0) for n, bit in enumerate(layer.tap_rows)]
+        whole = layer.kernel_columns
         m.d.sync += [
-            distance.eq(Mux(layer.stride == 1, layer.dilation, 1)),
-            *(columns[t].eq(_rest(layer.kernel_columns, self._spread(layer.stride, t, 0))) for t in groups),
-            *(places[t].eq(_reach(self._spread(distance, t, 0))) for t in groups),
-            column_step.eq(self._spread(layer.stride, len(groups), layer.stride)),
-            *(
-                step.eq(_reach(self._spread(distance, n * len(groups), distance << n - 1)))
-                for n, step in enumerate(place_steps, 1)
-            ),
-            *(
-                column.eq(_rest(layer.kernel_columns, column_step << n - 1))
-                for n, column in enumerate(last_column, 1)
-            ),
+            distance.eq(_reach(Mux(layer.stride == 1, layer.dilation, 1))),
+            columns[0].eq(whole),
+            *(now.eq(self._spread(_rest(last, layer.stride), whole)) for last, now in pairwise(columns)),
+            places[0].eq(0),
+            *(now.eq(self._spread(_reach(last + distance), 0)) for last, now in pairwise(places)),
+            place_steps[0].eq(_reach(places[-1] + distance)),
+            place_steps[1].eq(_reach(place_steps[0] << 1)),
+            column_step.eq(self._spread(layer.stride << len(groups).bit_length() - 1, layer.stride)),
+            last_column[0].eq(_rest(columns[-1], layer.stride)),
+            last_column[1].eq(_rest(last_column[0], column_step)),
             *(part.eq(sum(rows[n::2])) for n, part in enumerate(parts)),
             stride_rows.eq(parts[0] + parts[1]),
-            row_step.eq(self._spread(stride_rows, len(groups), stride_rows)),
+            row_step.eq(self._spread(stride_rows << len(groups).bit_length() - 1, stride_rows)),
         ]
 
         # The event under way, as its next taps; whether these are its last ones is known beforehand.
@@ -187,6 +183,6 @@ class TapExpander(wiring.Component):
         ]
         return m
 
-    def _spread(self, value: Value, factor: int, otherwise: Value | int) -> Value:
-        """A multiple of ``value`` in a depthwise layer, where lane groups have different taps."""
-        return Mux(self.layer.depthwise, times(value, factor), otherwise)
+    def _spread(self, value: Value, otherwise: Value | int) -> Value:
+        """What is so in a depthwise layer, where lane groups have different taps."""
+        return Mux(self.layer.depthwise, value, otherwise)

@@ -93,16 +93,16 @@ def _settle(m: Module, dut: Any, inside: Inside, settled: Value) -> None:
         return Mux(layer.depthwise, depthwise * value, plain * value)
 
     values = [
-        (1, "distance", step),
+        (1, "distance", _reach(step)),
         (1, "column_step", times(layer.stride, 1, groups)),
-        (2, "place_step_1", _reach(times(step, 1, groups))),
-        (2, "place_step_2", _reach(times(step, 2, 2 * groups))),
-        (2, "last_column_1", _rest(layer.kernel_columns, times(layer.stride, 1, groups))),
-        (2, "last_column_2", _rest(layer.kernel_columns, times(layer.stride, 2, 2 * groups))),
+        (3, "place_step_1", _reach(times(step, 1, groups))),
+        (4, "place_step_2", _reach(times(step, 2, 2 * groups))),
+        (3, "last_column_1", _rest(layer.kernel_columns, times(layer.stride, 1, groups))),
+        (4, "last_column_2", _rest(layer.kernel_columns, times(layer.stride, 2, 2 * groups))),
     ]
     for t in range(groups):
         values += [
-            (1, f"columns_{t}", _rest(layer.kernel_columns, times(layer.stride, 0, t))),
+            (2, f"columns_{t}", _rest(layer.kernel_columns, times(layer.stride, 0, t))),
             (2, f"places_{t}", _reach(times(step, 0, t))),
         ]
     m.d.comb += [Assert((settled < cycles) | (inside[name] == value)) for cycles, name, value in values]

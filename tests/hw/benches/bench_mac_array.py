@@ -83,7 +83,7 @@ class Bench:
     async def begin(self, window: Window) -> Script:
         """Start a layer."""
         set_layer(self.dut, **window.fields())
-        await wait(self.dut, 4)
+        await wait(self.dut, self.config.taps + 1)
         self.dut.start.value = 1
         await wait(self.dut, 1)
         self.dut.start.value = 0
