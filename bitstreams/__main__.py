@@ -12,18 +12,11 @@ from amaranth.lib import wiring
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.array import PARTS, VIRTUAL
 
-from .critical_path import format_path
 from .netlist import utilisation
-from .place_and_route import DoesNotFit, Report, place_and_route
+from .place_and_route import DoesNotFit, place_and_route
+from .report import format_report
 
 ACCELERATOR = "accelerator:Accelerator"
-RESOURCES = {
-    "TRELLIS_COMB": "LUTs",
-    "TRELLIS_FF": "FFs",
-    "MULT18X18D": "multipliers",
-    "DP16KD": "block RAMs",
-}
-"""Rows of the table, by nextpnr's names."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,19 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(format_report(report, config))
     return 0 if report.meets else 1
-
-
-def format_report(report: Report, config: ArrayConfig) -> str:
-    """What is used, the clock and the critical path, as text."""
-    part = f"LFE5U-{report.part}, speed grade {report.speed}"
-    lines = [f"{report.name} {config.name} on {part}, seed {report.seed}"]
-    for kind, title in RESOURCES.items():
-        used, available = report.used.get(kind, (0, 0))
-        share = f" of {available} ({100 * used / available:.0f} %)" if available else ""
-        lines.append(f"  {title:<12}{used:>7}{share}")
-    verdict = "reached" if report.meets else "NOT reached"
-    lines.append(f"fmax: {report.fmax:.1f} MHz by nextpnr's estimate; {report.freq:g} MHz {verdict}")
-    return "\n".join([*lines, format_path(report.path)])
 
 
 def _component(path: str, config: ArrayConfig) -> wiring.Component:

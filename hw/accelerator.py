@@ -20,7 +20,7 @@ from .fused_add import FusedAdd
 from .link.link import Link
 from .mac_array import MacArray
 from .mask_writer import MaskWriter
-from .payloads import PLACE, STRIP, code_word, placed, sum_word, table_word
+from .payloads import PLACE, STRIP, code_word, placed, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
@@ -48,10 +48,10 @@ class Accelerator(wiring.Component):
     requantiser; the link's words go straight to the encoder. A ``fused`` MAC layer's words go from the
     requantiser over ``fused`` to the adder in ``windows``, and as sums through the requantiser again.
 
-    From the drain to the writer's queue nothing ever waits: a word starts only if the queue has a place for
-    it. A chain of ready signals through all of these stages would set the clock. Where a word's mask goes
-    does not travel with it: it waits in ``places`` for the mask to come out. Words of a fused layer start in
-    every second cycle only (see :class:`~.fused_add.FusedAdd`).
+    From the drain to the writer's queue nothing ever waits, nor from a read of ``windows``: a word starts
+    only if the queue has a place for it. A chain of ready signals through all of these stages would set the
+    clock. Where a word's mask goes does not travel with it: it waits in ``places`` for the mask to come out.
+    Words of a fused layer start in one of some cycles only (see :class:`~.fused_add.FusedAdd`).
     """
 
     rx: stream.Interface
@@ -107,17 +107,28 @@ class Accelerator(wiring.Component):
             drain.touches.eq(array.touches),
             drain.acc.eq(array.acc),
         ]
-        summed, multiplied = (stream.Signature(sum_word(config)).create() for _ in range(2))
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
-        turn = Signal(init=1)
-        m.d.sync += turn.eq(~(layer.fused & turn))
-        for i, o in ((windows.sums, summed), (windows.codes, coded), (arrivals.o, received)):
-            self._admit(m, credits, places, credits.room, i, o)
-        self._admit(m, credits, places, credits.room & turn, drain.o, multiplied)
-        wiring.connect(m, multiplied, state.i)
-        self._choose(m, adding, summed, state.o, requantiser.i)
-        self._add_fused(m, state, requantiser, fused, windows)
+        phase, turn = Signal(range(2 * config.add_cycles)), Signal(init=1)
+        m.d.sync += [phase.eq(phase + 1), turn.eq(~layer.fused | (phase == 0))]
+        self._admit(m, credits, places, arrivals.o, received)
+        m.d.comb += [
+            drain.may.eq(credits.room & requantiser.loaded & turn),
+            state.i.p.eq(drain.o.p.word),
+            state.i.valid.eq(drain.o.valid),
+            drain.o.ready.eq(state.i.ready),
+            windows.room.eq(credits.room & requantiser.loaded),
+            coded.p.eq(windows.code),
+            coded.valid.eq(windows.code_valid),
+        ]
+        m.d.sync += Assert(~windows.code_valid | coded.ready)
+        with m.If(drain.begins | windows.promised):
+            m.d.comb += credits.enter.eq(1)
+        with m.If(drain.o.valid):
+            m.d.comb += [places.i.valid.eq(1), places.i.p.eq(drain.o.p.place)]
+        with m.If(windows.promised):
+            m.d.comb += [places.i.valid.eq(1), places.i.p.eq(windows.place)]
+        self._add(m, state, requantiser, fused, windows)
         requantised = stream.Signature(table_word(config)).create()
         m.d.comb += [
             requantised.p.eq(requantiser.o.p),
@@ -127,10 +138,9 @@ class Accelerator(wiring.Component):
         self._choose(m, multiplying | adding, requantised, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
         m.d.comb += [
-            masks.i.p.eq(encoder.o.p),
-            masks.i.valid.eq(encoder.o.valid),
-            encoder.o.ready.eq(1),
-            Assert(~encoder.o.valid | masks.i.ready),
+            masks.i.p.eq(encoder.o),
+            masks.i.valid.eq(encoder.valid),
+            Assert(~encoder.valid | masks.i.ready),
             Assert(~places.i.valid | places.i.ready),
             credits.leave.eq(writer.i.valid & writer.i.ready),
             writer.i.p.bits.eq(masks.o.p),
@@ -144,7 +154,6 @@ class Accelerator(wiring.Component):
         # Memories.
         m.d.comb += [
             codes.encoder_en.eq(encoder.codes_en),
-            codes.encoder_idle.eq(encoder.i.ready & ~encoder.i.valid),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
             codes.window_en.eq(windows.read_en | fused.read_en),
@@ -178,6 +187,7 @@ class Accelerator(wiring.Component):
             finder.start.eq(sequencer.start & ~accepting),
             array.start.eq(sequencer.start),
             drain.start.eq(sequencer.start),
+            requantiser.start.eq(sequencer.start),
             writer.start.eq(sequencer.start),
             encoder.clear.eq(sequencer.start),
             writer.finish.eq(sequencer.finish),
@@ -198,14 +208,17 @@ class Accelerator(wiring.Component):
         ]
         return m
 
-    @staticmethod
-    def _add_fused(
-        m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
+    def _add(
+        self, m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
     ) -> None:
-        """The loop from the requantiser over the adder back to it."""
-        loop = Requantiser.LATENCY + FusedAdd.LATENCY  # from a word to its sum
-        reads = FusedAdd.LATENCY + Requantiser.LATENCY + ActivationTable.LATENCY  # from one to the encoder's
-        assert (loop % 2, reads % 2) == (1, 1)
+        """The way to the requantiser, of sums too, and the loop from it over the adder back to it."""
+        every, to_sum = 2 * self._config.add_cycles, FusedAdd.latency(self._config)
+        to_sum_again = Requantiser.LATENCY + to_sum  # from a word at the requantiser to its sum there
+        # From the read for a word to the encoder's.
+        to_encoder = to_sum_again + ActivationTable.LATENCY + DeltaEncoder.READ
+        assert to_sum_again % every
+        assert to_encoder % every
+        wiring.connect(m, state.o, requantiser.i)
         m.d.sync += Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser")
         m.d.comb += [
             requantiser.own.eq(requantiser.layer.fused & ~windows.sum_valid),
@@ -219,11 +232,9 @@ class Accelerator(wiring.Component):
             m.d.comb += [requantiser.i.p.eq(windows.sum), requantiser.i.valid.eq(1)]
 
     @staticmethod
-    def _admit(
-        m: Module, credits: Credits, places: Queue, may: Value, i: stream.Interface, o: stream.Interface
-    ) -> None:
-        """Let words of ``i`` into the pipeline while they may, and their places into the queue."""
-        m.d.comb += [o.p.eq(i.p.word), o.valid.eq(i.valid & may), i.ready.eq(o.ready & may)]
+    def _admit(m: Module, credits: Credits, places: Queue, i: stream.Interface, o: stream.Interface) -> None:
+        """Let words of ``i`` into the pipeline while there is room, and their places into the queue."""
+        m.d.comb += [o.p.eq(i.p.word), o.valid.eq(i.valid & credits.room), i.ready.eq(o.ready & credits.room)]
         with m.If(o.valid & o.ready):
             m.d.comb += [credits.enter.eq(1), places.i.valid.eq(1), places.i.p.eq(i.p.place)]
 
@@ -231,11 +242,17 @@ class Accelerator(wiring.Component):
     def _choose(
         m: Module, first: Value, a: stream.Interface, b: stream.Interface, o: stream.Interface
     ) -> None:
-        """Connect ``a`` to ``o`` while ``first``, else ``b``."""
-        with m.If(first):
-            m.d.comb += [o.p.eq(a.p), o.valid.eq(a.valid), a.ready.eq(o.ready)]
-        with m.Else():
-            m.d.comb += [o.p.eq(b.p), o.valid.eq(b.valid), b.ready.eq(o.ready)]
+        """Connect ``a`` to ``o`` while ``first``, else ``b``; the other has no word.
+
+        Both are told whether ``o`` is ready: so where it always is, nothing hangs on ``first``.
+        """
+        m.d.comb += [
+            o.p.eq(Mux(first, a.p, b.p)),
+            o.valid.eq(Mux(first, a.valid, b.valid)),
+            a.ready.eq(o.ready),
+            b.ready.eq(o.ready),
+        ]
+        m.d.sync += Assert(~Mux(first, b.valid, a.valid), "a word of a stage that has no part in this layer")
 
     @staticmethod
     def _connect_host(

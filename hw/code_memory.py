@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Signal, signed
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.memory_map import Memory as Region
 
+from .block_ram import BlockRam
 from .signatures import HostBus
 
 
 class CodeMemory(wiring.Component):
     """CODES, with one port to write and one to read, which the encoder, the window reader and the host share.
 
-    The encoder goes first; the window reader is granted the cycles in which the encoder neither reads nor
-    holds on to what it read (``encoder_idle``). The host comes only while no layer runs; it writes and reads
-    up to four codes of a word, a column. Read data appears in the cycle after the read, at the host's port
-    ``HOST_LATENCY`` cycles after it.
+    The encoder goes first; the window reader is granted the cycles in which the encoder does not read. The
+    host comes only while no layer runs; it writes and reads up to four codes of a word, a column. Read data
+    appears ``LATENCY`` cycles after the read, for a cycle, at the host's port ``HOST_LATENCY`` cycles after
+    it. A word is written in the cycle after ``store_en``.
     """
 
-    HOST_LATENCY = 2
+    LATENCY = BlockRam.LATENCY
+    HOST_LATENCY = LATENCY + 1
 
     encoder_en: Signal
-    encoder_idle: Signal
     encoder_address: Signal
     window_en: Signal
     window_grant: Signal
@@ -40,7 +40,6 @@ class CodeMemory(wiring.Component):
             {
                 "host": In(HostBus()),
                 "encoder_en": In(1),
-                "encoder_idle": In(1),
                 "encoder_address": In(ADDRESS_BITS),
                 "window_en": In(1),
                 "window_grant": Out(1),
@@ -55,38 +54,39 @@ class CodeMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, host = self._config, self.host
-        m.submodules.codes = memory = Memory(shape=self._codes, depth=config.codes_words, init=[])
         column_codes = min(4, config.drain)
-        write, read = memory.write_port(granularity=column_codes), memory.read_port()
+        columns = config.drain // column_codes
+        m.submodules.codes = codes = BlockRam(config.codes_words, self._codes.size, columns)
+        mine = host.memory == Region.CODES
 
-        mine = Signal()
-        answering = Signal(self.HOST_LATENCY)
-        word = Signal(8 * config.drain, reset_less=True)
-        column = Signal(range(config.drain // column_codes), reset_less=True)
         m.d.comb += [
-            mine.eq(host.memory == Region.CODES),
-            self.window_grant.eq(self.encoder_idle),
-            read.addr.eq(self.encoder_address),
-            read.en.eq(self.encoder_en | (self.window_en & self.window_grant)),
-            self.data.eq(read.data),
-            write.addr.eq(self.store_address),
-            write.data.eq(self.store_codes),
-            write.en.eq(self.store_en.replicate(len(write.en))),
-            host.r_valid.eq(answering[1]),
-            Assert(~(write.en.any() & read.en & (write.addr == read.addr))),
+            self.window_grant.eq(~self.encoder_en),
+            codes.read_en.eq(1),
+            codes.read_address.eq(Mux(self.encoder_en, self.encoder_address, self.window_address)),
+            codes.out_en.eq(1),
+            self.data.eq(codes.read_data),
         ]
-        with m.If(self.window_en & self.window_grant):
-            m.d.comb += read.addr.eq(self.window_address)
-        m.d.sync += [answering.eq(answering << 1), word.eq(read.data.as_value())]
-        with m.If(answering[1]):
-            m.d.comb += host.r_data.eq(word.word_select(column, 8 * column_codes))
-        with m.If(mine & host.w_en):
-            m.d.comb += [
-                write.addr.eq(host.row),
-                write.data.eq(host.w_data.replicate(len(write.en))),
-                write.en.eq(1 << host.column),
+        m.d.sync += [
+            codes.write_en.eq(self.store_en.replicate(columns)),
+            codes.write_address.eq(self.store_address),
+            codes.write_data.eq(self.store_codes),
+        ]
+        read = self.encoder_en | self.window_en
+        m.d.comb += Assert(~(codes.write_en.any() & read & (codes.write_address == codes.read_address)))
+
+        column = Signal(range(columns), reset_less=True)
+        answering = Signal(self.LATENCY)
+        m.d.sync += [answering.eq(Cat(host.r_en & mine, answering)), host.r_valid.eq(answering[-1])]
+        m.d.sync += host.r_data.eq(
+            Mux(answering[-1], codes.read_data.word_select(column, 8 * column_codes), 0)
+        )
+        with m.If(host.w_en & mine):
+            m.d.sync += [
+                codes.write_en.eq(1 << host.column),
+                codes.write_address.eq(host.row),
+                codes.write_data.eq(host.w_data[: 8 * column_codes].replicate(columns)),
             ]
-        with m.If(mine & host.r_en):
-            m.d.comb += [read.addr.eq(host.row), read.en.eq(1)]
-            m.d.sync += [answering.eq(1), column.eq(host.column)]
+        with m.If(host.r_en & mine):
+            m.d.comb += codes.read_address.eq(host.row)
+            m.d.sync += column.eq(host.column)
         return m

@@ -10,9 +10,9 @@ from amaranth.lib.wiring import In, Out
 class Credits(wiring.Component):
     """Counts the words in a pipeline whose end holds ``depth``, so that its stages need no backpressure.
 
-    ``room`` is high while another word may ``enter``; a word that has left the end gives its place back two
-    cycles later, since whether it leaves is known late in the cycle. ``busy`` is high from the cycle after
-    a word has entered until its place is back.
+    ``room`` is high while another word may ``enter``. Whether words enter and leave is known late in the
+    cycle, so both count a cycle later, and room for one more word is kept in reserve. ``busy`` is high from
+    the cycle after a word has entered until two cycles after the last one has left the end.
     """
 
     enter: Signal
@@ -26,14 +26,18 @@ class Credits(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        inside = Signal(range(self._depth + 1))
-        after = Signal(range(self._depth + 2))
-        left = Signal()
+        inside, after = Signal(range(self._depth + 1)), Signal(range(self._depth + 2))
+        entered, left = Signal(), Signal()
         m.d.comb += [
-            after.eq(inside + self.enter - left),
-            self.busy.eq(inside != 0),
+            after.eq(inside + entered - left),
+            self.busy.eq(entered | (inside != 0)),
             Assert(~self.enter | self.room),
-            Assert(~left | (inside != 0)),
+            Assert(~left | entered | (inside != 0)),
         ]
-        m.d.sync += [left.eq(self.leave), inside.eq(after), self.room.eq(after < self._depth)]
+        m.d.sync += [
+            entered.eq(self.enter),
+            left.eq(self.leave),
+            inside.eq(after),
+            self.room.eq(after + 1 < self._depth),
+        ]
         return m

@@ -23,11 +23,12 @@ class Drain(wiring.Component):
     of which ``everything`` is wanted, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a
     cycle each; others are passed over in a cycle. There is no gap between pixels nor between strips.
 
-    Latency ``latency`` cycles from the cycle in which a word's pixel is shown. The stages stand still while a
-    word waits to be taken.
+    Latency ``latency`` cycles from the cycle in which a word's pixel is shown. A word that has begun is never
+    stopped: ``o`` is always taken.
 
     Ports:
         start: Pulse before a layer: pixels count from 0.
+        may: A word may begin in this cycle; begins: one does.
         busy: There are pixels to be drained, or words under way.
         strips: What is to be drained.
         pixel, complete, touched, touches, acc, release: To the array, see :class:`~.mac_array.MacArray`.
@@ -35,6 +36,8 @@ class Drain(wiring.Component):
     """
 
     start: Signal
+    may: Signal
+    begins: Signal
     busy: Signal
     pixel: Signal
     complete: Signal
@@ -52,6 +55,8 @@ class Drain(wiring.Component):
             {
                 "layer": In(LayerSignature()),
                 "start": In(1),
+                "may": In(1),
+                "begins": Out(1),
                 "busy": Out(1),
                 "strips": In(stream.Signature(STRIP)),
                 "pixel": Out(PIXEL_BITS),
@@ -81,20 +86,19 @@ class Drain(wiring.Component):
         offset, row = Signal(ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
         right = Signal(signed(15), reset_less=True)  # kernel columns to the right of the image, if positive
         beyond = Signal(signed(14), reset_less=True)
-        advance, giving, wanted = Signal(), Signal(), Signal()
+        wanted = Signal()
         m.d.sync += [
             words[0].eq(layer.pass_words),
             words[1].eq(layer.last_words),
             beyond.eq(layer.kernel_columns - layer.in_width),
         ]
         m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
             wanted.eq(self.touched | strip.everything),
-            giving.eq(active & self.complete & wanted & advance),
-            self.release.eq(active & self.complete & Mux(wanted, last_word & advance, 1)),
+            self.begins.eq(active & self.complete & wanted & self.may),
+            self.release.eq(active & self.complete & Mux(wanted, last_word & self.may, 1)),
             self.strips.ready.eq(~active | (self.release & last_pixel)),
         ]
-        with m.If(giving):
+        with m.If(self.begins):
             m.d.sync += [
                 word.eq(word + 1),
                 last_word.eq(word + 2 == Mux(strip.final, *reversed(words))),
@@ -132,7 +136,6 @@ class Drain(wiring.Component):
         for name in layer.signature.members:
             m.d.comb += getattr(sums.layer, name).eq(getattr(layer, name))
         m.d.comb += [
-            sums.advance.eq(advance),
             sums.word.eq(word),
             sums.touches.eq(self.touches),
             sums.acc.eq(self.acc),
@@ -144,25 +147,23 @@ class Drain(wiring.Component):
         valid = Signal(self.latency)
         whole = (1 << config.drain) - 1
         partial = whole >> (config.drain - layer.out_valid)[:6]
-        with m.If(advance):
-            m.d.sync += [
-                valid.eq(valid << 1 | giving),
-                *(after.eq(before) for before, after in pairwise(stages)),
-                stages[0].word.offset.eq(offset),
-                stages[0].word.row.eq(row),
-                stages[0].word.valid.eq(Mux(strip.final & last_word, partial, whole)),
-                stages[0].place.y.eq(strip.y),
-                stages[0].place.mask.eq(strip.mask),
-                stages[0].place.column.eq(strip.x),
-                stages[0].place.block.eq(strip.x // MASK_COLUMNS),
-                stages[0].place.first.eq(word == 0),
-                stages[0].place.last.eq(last_word),
-            ]
-            self._border(m, stages, strip.left, right)
-            for n in range(sums.latency, self.latency):
-                before = sums.z if n == sums.latency else stages[n - 1].word.z
-                for d in range(config.drain):
-                    m.d.sync += stages[n].word.z[d].eq(before[d])
+        m.d.sync += [
+            valid.eq(valid << 1 | self.begins),
+            *(after.eq(before) for before, after in pairwise(stages)),
+            stages[0].word.offset.eq(offset),
+            stages[0].word.row.eq(row),
+            stages[0].word.valid.eq(Mux(strip.final & last_word, partial, whole)),
+            stages[0].place.y.eq(strip.y),
+            stages[0].place.mask.eq(strip.mask),
+            stages[0].place.column.eq(strip.x),
+            stages[0].place.block.eq(strip.x // MASK_COLUMNS),
+            stages[0].place.first.eq(word == 0),
+            stages[0].place.last.eq(last_word),
+        ]
+        self._border(m, stages, strip.left, right)
+        for n in range(sums.latency, self.latency):
+            before = sums.z if n == sums.latency else stages[n - 1].word.z
+            m.d.sync += [stages[n].word.z[d].eq(before[d]) for d in range(config.drain)]
         m.d.comb += [self.o.p.eq(stages[-1]), self.o.valid.eq(valid[-1]), self.busy.eq(active | valid.any())]
         if sums.latency == self.latency:
             m.d.comb += [self.o.p.word.z[d].eq(sums.z[d]) for d in range(config.drain)]
@@ -171,6 +172,7 @@ class Drain(wiring.Component):
             Assert(~(self.strips.valid & self.strips.ready) | (self.strips.p.count != 0), "an empty strip"),
             Assert(~self.start | ~self.busy, "started while pixels wait"),
             Assert(~active | (last_pixel == (strip.count == 1))),
+            Assert(~self.o.valid | self.o.ready, "a word that is not taken"),
         ]
         return m
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -32,7 +32,7 @@ class EventFinder(wiring.Component):
         start, busy: As of the row finder; busy until the last request has been taken, or the last row. Events
             may follow, marks too: the last mark says that all pixels are complete.
         flag_en, flag_row, flag: Writes a row flag, as of the row finder.
-        mask_en, mask_address, mask_bits: Writes a mask word, for each group its part.
+        mask_en, mask_address, mask_bits: Writes a mask word, for each group its bits, by 8 of them.
         event_en, event_address, event_values: Writes a word of event values, in the order of its elements.
         rows: The output rows of a layer that is no MAC layer.
         strips: What is to be drained of a MAC layer.
@@ -65,7 +65,7 @@ class EventFinder(wiring.Component):
                 "flag_en": In(1),
                 "flag_row": In(14),
                 "flag": In(1),
-                "mask_en": In(1),
+                "mask_en": In(config.group),
                 "mask_address": In(ADDRESS_BITS),
                 "mask_bits": In(data.ArrayLayout(MASK_COLUMNS * config.group, config.banks)),
                 "event_en": In(1),
@@ -87,7 +87,8 @@ class EventFinder(wiring.Component):
         for interface in (finder.layer, walker.layer, router.layer, *(s.layer for s in scanners)):
             wiring.connect(m, wiring.flipped(self.layer), interface)
 
-        multiplying = self.layer.op == Op.MAC
+        multiplying = Signal()
+        m.d.sync += multiplying.eq(self.layer.op == Op.MAC)
         m.d.comb += [
             finder.start.eq(self.start),
             walker.start.eq(self.start),
@@ -99,7 +100,7 @@ class EventFinder(wiring.Component):
             walker.i.valid.eq(finder.o.valid & multiplying),
             self.rows.p.eq(finder.o.p),
             self.rows.valid.eq(finder.o.valid & ~multiplying),
-            finder.o.ready.eq((multiplying & walker.i.ready) | (~multiplying & self.rows.ready)),
+            finder.o.ready.eq(Mux(multiplying, walker.i.ready, self.rows.ready)),
         ]
         wiring.connect(m, walker.strips, wiring.flipped(self.strips))
 

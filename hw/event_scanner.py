@@ -45,7 +45,7 @@ class EventScanner(wiring.Component):
     Ports:
         busy: A request or an event is inside.
         mask_en, mask_address, mask_bits: Writes the group's part of a mask word (never one that is being
-            read): column c in bits c * group and up.
+            read): column c in bits c * group and up. ``mask_en`` has a bit for each 8 of them.
         event_en, event_address, event_values: Writes the group's part of a word of event values (never one
             that is being read). A value that is no event is 0.
         i: Requests. ``ready`` is a register.
@@ -74,7 +74,7 @@ class EventScanner(wiring.Component):
             {
                 "layer": In(LayerSignature()),
                 "busy": Out(1),
-                "mask_en": In(1),
+                "mask_en": In(config.group),
                 "mask_address": In(ADDRESS_BITS),
                 "mask_bits": In(MASK_COLUMNS * config.group),
                 "event_en": In(1),
@@ -123,7 +123,7 @@ class EventScanner(wiring.Component):
         m.submodules.masks = masks = Memory(
             shape=MASK_COLUMNS * size, depth=self._config.masks_words, init=[]
         )
-        write, read = masks.write_port(), masks.read_port()
+        write, read = masks.write_port(granularity=8), masks.read_port()
         valid = [Signal(name=f"fetch_{n}") for n in range(FETCH_STAGES)]
         stages = [Signal(REQUEST, name=f"request_{n}", reset_less=True) for n in range(FETCH_STAGES)]
         m.d.comb += [
@@ -133,7 +133,7 @@ class EventScanner(wiring.Component):
             read.addr.eq(self.i.p.address),
             read.en.eq(self.i.valid & self.i.ready),
             self.i.ready.eq(found.room),
-            Assert(~(write.en & read.en & self.i.p.columns.any() & (write.addr == read.addr))),
+            Assert(~(write.en.any() & read.en & self.i.p.columns.any() & (write.addr == read.addr))),
         ]
         m.d.sync += [valid[0].eq(read.en), stages[0].eq(self.i.p)]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
@@ -237,7 +237,7 @@ class EventScanner(wiring.Component):
             write.en.eq(self.event_en),
             read.addr.eq(address),
             read.en.eq(valid[1] & ~stages[1].mark),
-            Assert(~(write.en & read.en & (write.addr == read.addr))),
+            Assert(~(write.en.any() & read.en & (write.addr == read.addr))),
         ]
         m.d.sync += [elements[0].eq(element), values.eq(read.data)]
         m.d.sync += [elements[n].eq(elements[n - 1]) for n in (1, 2)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
+from .code_memory import CodeMemory
 from .payloads import table_word
 from .residual_add import ResidualAdd
 from .signatures import LayerSignature
@@ -18,26 +19,21 @@ class FusedAdd(wiring.Component):
     """Feeds the adder with the codes of a ``fused`` MAC layer and with those of the second tensor.
 
     A word of the layer's own codes comes from the requantiser, goes to the adder, the second tensor's word of
-    the same offset behind it; their sum goes back to the requantiser, ``LATENCY`` cycles after the word came,
-    with a PARAMS row ``out_words`` further on.
+    the same offset behind it; their sum goes back to the requantiser, :meth:`latency` cycles after the word
+    came, with a PARAMS row ``out_words`` further on.
 
-    Nothing in this loop can wait. So words come in every second cycle at most, since the adder takes two for
-    a sum, and always in cycles of the same parity. The other cycles are free for sums on their way back, if
-    the loop through the requantiser is an odd number of cycles long, and for the encoder to read CODES, if
-    its read for a word is an odd number of cycles behind the one here. The accelerator asserts both.
+    Nothing in this loop can wait. So a word comes in one of 2 * ``config.add_cycles`` cycles at most, as many
+    as the adder takes for a sum, and always in the same one of them. The others are free for sums on their
+    way back and for the encoder to read CODES, if neither the loop through the requantiser nor the way to the
+    encoder's read is a multiple of so many cycles long. The accelerator asserts both.
 
     Ports:
         layer: Constant from two cycles before the first word on.
         next_offset: A cycle before a word comes, its offset.
         valid, i: Words of the layer's own codes, from the requantiser.
-        read_en, read_address, read_data: Reads CODES; the data is taken in the next cycle.
+        read_en, read_address, read_data: Reads CODES; the data is taken two cycles later.
         operand_valid, operand: Words for :class:`~.residual_add.ResidualAdd`.
     """
-
-    OPERAND = 2
-    """Cycles from a word to the second tensor's word at the adder."""
-
-    LATENCY = OPERAND + ResidualAdd.LATENCY
 
     next_offset: Signal
     valid: Signal
@@ -62,22 +58,31 @@ class FusedAdd(wiring.Component):
             }
         )
 
+    @staticmethod
+    def latency(config: ArrayConfig) -> int:
+        """A register for the word, the other operand behind it, and the adder's."""
+        return 1 + config.add_cycles + ResidualAdd.latency(config)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer = self.layer
+        layer, cycles = self.layer, self._config.add_cycles
         own = Signal(table_word(self._config), reset_less=True)
-        other = Signal(self._codes, reset_less=True)
-        first, second = Signal(), Signal()  # which operand is at the adder
+        came = Signal(max(1 + cycles, 2 * cycles - 1))  # by how many cycles ago
+        first, second = came[0], came[cycles]  # which operand is at the adder
         m.d.sync += [
             self.read_address.eq(layer.second_codes + self.next_offset),
-            first.eq(self.valid),
-            second.eq(first),
-            other.eq(self.read_data),
-            Assert(~(self.valid & first), "words in neighbouring cycles"),
+            came.eq(Cat(self.valid, came)),
+            Assert(~(self.valid & came[: 2 * cycles - 1].any()), "words too close together"),
         ]
+        # The data comes for one cycle, CODES' latency after the read.
+        other = self.read_data
+        if cycles > 1:
+            other = Signal(self._codes, reset_less=True)
+            with m.If(came[CodeMemory.LATENCY - 1]):
+                m.d.sync += other.eq(self.read_data)
         with m.If(self.valid):
             m.d.sync += [own.eq(self.i), own.row.eq(self.i.row + layer.out_words)]
-        word = self.operand.output.word
+        word = self.operand.word
         m.d.comb += [
             self.read_en.eq(self.valid),
             self.operand_valid.eq(first | second),

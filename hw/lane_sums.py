@@ -19,7 +19,7 @@ class LaneSums(wiring.Component):
     sum over the banks whose unit, ``bank >> share_log2``, it is. In a depthwise layer it is the sum over the
     lane groups of its bank. Only what was touched counts.
 
-    Latency ``latency`` cycles, throughput a word a cycle; all stages keep what they have without ``advance``.
+    Latency ``latency`` cycles, throughput a word a cycle.
 
     Ports:
         word: Which word of the pass, from 0.
@@ -27,7 +27,6 @@ class LaneSums(wiring.Component):
         z: The sums, which wrap at ``ACC_BITS`` bits.
     """
 
-    advance: Signal
     word: Signal
     touches: data.View[data.ArrayLayout]
     acc: data.View[data.ArrayLayout]
@@ -38,7 +37,6 @@ class LaneSums(wiring.Component):
         super().__init__(
             {
                 "layer": In(LayerSignature()),
-                "advance": In(1),
                 "word": In(7),
                 "touches": In(data.ArrayLayout(config.taps, config.banks)),
                 "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
@@ -61,8 +59,7 @@ class LaneSums(wiring.Component):
                     Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
                     for n in range(len(operands))
                 ]
-                with m.If(self.advance):
-                    m.d.sync += [s.eq(operand) for s, operand in zip(stage, operands, strict=True)]
+                m.d.sync += [s.eq(operand) for s, operand in zip(stage, operands, strict=True)]
                 operands = [
                     (a + b)[:ACC_BITS].as_signed() for a, b in zip(stage[::2], stage[1::2], strict=False)
                 ]

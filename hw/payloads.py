@@ -31,8 +31,8 @@ KERNEL_ROWS = data.StructLayout(
         "offset": ADDRESS_BITS,  # of the output row's first word in its tensor
         "mask": ADDRESS_BITS,  # of the output row's first mask word in its tensor
         "masks": ADDRESS_BITS,  # MASKS word of the top kernel row, which may lie above the image
-        "events": ADDRESS_BITS,  # EVENTS word of the top kernel row, likewise
-        "codes": ADDRESS_BITS,  # CODES word of the first kernel row inside the image
+        "events": ADDRESS_BITS,  # MAC: EVENTS word of the top kernel row, likewise
+        "codes": ADDRESS_BITS,  # not MAC: CODES word of the first kernel row inside the image
         "inside": 7,  # kernel rows inside the image
         "border": 16,  # PARAMS rows to go on for those outside
         "second": ADDRESS_BITS,  # CONCAT: CODES word of the second input's row

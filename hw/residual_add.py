@@ -2,113 +2,26 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import SUM_BITS, ArrayConfig
 
-from .payloads import PLACE, placed, sum_word
+from .payloads import sum_word
+from .rescale_lane import RescaleLane
 from .signatures import LayerSignature
 from .window_reader import window_word
-
-FRACTION = 11
-"""31 bits of the multiplier less the 20 bits that TFLite shifts operands left by."""
-
-
-class RescaleLane(wiring.Component):
-    """Rescales a code: with P = (code - zero_point) * multiplier, or its negative if ``negate``::
-
-        h = (P + 2**10) >> 11            operand = round_half_away(h / 2**shift)
-
-    which is (code - zero_point) << 20 rescaled with TFLite's two roundings. The last rounding is left to
-    whoever adds the operand to something: ``operand = (twice + 1) >> 1``.
-
-    The product is the sum of the multiplier's multiples by the distance's digits to the base of 4, in
-    adders: the array and the requantisers leave no multiplier blocks. Neither handshake nor reset; ``twice``
-    comes :attr:`LATENCY` cycles after the operands, which are all taken together, one set a cycle.
-
-    Attributes:
-        code, zero_point: int8. multiplier: Q31. triple: three times the multiplier. shift: 0 to 15.
-        negate: TFLite subtracts by a negative multiplier, which rounds halves the other way.
-        twice: signed, within 2**29.
-    """
-
-    LATENCY = 6
-
-    code: Signal
-    zero_point: Signal
-    negate: Signal
-    multiplier: Signal
-    triple: Signal
-    shift: Signal
-    twice: Signal
-
-    def __init__(self) -> None:
-        super().__init__(
-            {
-                "code": In(signed(8)),
-                "zero_point": In(signed(8)),
-                "negate": In(1),
-                "multiplier": In(31),
-                "triple": In(33),
-                "shift": In(4),
-                "twice": Out(signed(SUM_BITS)),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-
-        def register(name: str, value: Value, stages: int = 1) -> Signal:
-            for stage in range(stages):
-                delayed = Signal(value.shape(), name=f"{name}_{stage}", reset_less=True)
-                m.d.sync += delayed.eq(value)
-                value = delayed
-            return delayed
-
-        # Distance and sign; from here on, numbers without a sign.
-        below = self.code < self.zero_point
-        distance = Mux(below, self.zero_point - self.code, self.code - self.zero_point)
-        distance = register("distance", distance[:8])
-        negative = register("negative", below ^ self.negate)
-        multiplier, triple = register("multiplier", self.multiplier), register("triple", self.triple)
-
-        def multiple(digit: int) -> Value:
-            bits = distance[2 * digit : 2 * digit + 2]
-            odd = Mux(bits[1], triple, multiplier)
-            even = Mux(bits[1], multiplier << 1, 0)
-            return Mux(bits[0], odd, even)[: len(triple)]
-
-        low = register("low", multiple(0) + (multiple(1) << 2))
-        high = register("high", multiple(2) + (multiple(3) << 2))
-        product = register("product", (low + (high << 4))[: 8 + 31])
-        # Half of the first rounding goes up whatever the sign: of a negative number, towards zero.
-        negative = register("negative_product", negative, 2)
-        half = product[FRACTION - 1] & (~negative | product[: FRACTION - 1].any())
-        h = register("h", (product[FRACTION:] + half)[: 8 + 31 - FRACTION])
-        # The shift keeps one bit of fraction, which the last rounding goes by.
-        shift = register("shift", self.shift, 4)
-        by_8 = Mux(shift[3], (h << 1) >> 8, h << 1)
-        coarse = register("coarse", Mux(shift[2], by_8 >> 4, by_8))
-        shift = register("shift_coarse", shift)
-        by_2 = Mux(shift[1], coarse >> 2, coarse)
-        fine = Mux(shift[0], by_2 >> 1, by_2)
-        # Half of this one goes away from zero: (~fine + 1) >> 1 is -((fine + 1) >> 1).
-        negative = register("negative_coarse", negative, 2)
-        signs = negative.replicate(SUM_BITS)
-        m.d.comb += self.twice.eq(register("twice", fine[:SUM_BITS] ^ signs))
-        return m
 
 
 class ResidualAdd(wiring.Component):
     """Adds the words of two tensors: one that is not ``second``, then one that is.
 
-    ``o`` comes with ``done`` ``LATENCY`` cycles after the second word. Takes a word a cycle, cannot be
-    stalled. ``busy``: a word is under way. ``layer`` is constant from two cycles before the first word on.
+    A word's elements go through ``config.add_lanes`` lanes, part by part: so it takes a word in
+    ``config.add_cycles`` cycles, and cannot be stalled. ``o`` comes with ``done``, :meth:`latency` cycles
+    after the second word. ``busy``: a word is under way. ``layer`` is constant from two cycles before the
+    first word on.
     """
-
-    LATENCY = RescaleLane.LATENCY + 1
 
     valid: Signal
     done: Signal
@@ -123,52 +36,85 @@ class ResidualAdd(wiring.Component):
                 "i": In(window_word(config)),
                 "done": Out(1),
                 "busy": Out(1),
-                "o": Out(placed(sum_word(config))),
+                "o": Out(sum_word(config)),
             }
         )
 
+    @staticmethod
+    def latency(config: ArrayConfig) -> int:
+        """A register for the word, the lanes, the sum; and its other parts."""
+        return 2 + RescaleLane.LATENCY + config.add_cycles - 1
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, layer, second = self._config, self.layer, self.i.second
-        word = self.i.output.word
+        config, layer, word = self._config, self.layer, self.i.word
+        lanes = config.add_lanes
 
-        # What goes along with the codes.
+        # The word, shifted so that the part for the lanes is lowest, and how its operand is rescaled.
+        codes = Signal(data.ArrayLayout(signed(8), config.drain), reset_less=True)
+        part = Signal(config.add_cycles)  # which one is there, if any
+        zero_point = Signal(signed(8), reset_less=True)
+        multiplier = Signal(31, reset_less=True)
+        shift = Signal(4, reset_less=True)
+        negate = Signal(reset_less=True)
+        m.d.sync += [
+            codes.eq(codes.as_value() >> 8 * lanes),
+            part.eq(Cat(self.valid, part)),
+            Assert(~(self.valid & part[:-1].any()), "words too close together"),
+        ]
+        with m.If(self.valid):
+            m.d.sync += [
+                codes.eq(word.codes),
+                zero_point.eq(Mux(self.i.second, layer.second_zero_point, layer.in_zero_point)),
+                multiplier.eq(Mux(self.i.second, layer.second_multiplier, layer.in_multiplier)),
+                shift.eq(Mux(self.i.second, layer.second_shift, layer.in_shift)),
+                negate.eq(self.i.second & layer.subtract),
+            ]
+
+        # What goes along with the codes, until both operands are there.
         along = data.StructLayout(
             {"second": 1, "row": word.row.shape(), "offset": word.offset.shape(), "valid": config.drain}
-            | {"place": PLACE}
         )
-        here = Signal(along)
-        m.d.comb += [here.second.eq(second), here.place.eq(self.i.output.place)]
-        m.d.comb += [here[name].eq(word[name]) for name in ("row", "offset", "valid")]
-        words, valid = [here], [self.valid]
+        here = Signal(along, name="along", reset_less=True)
+        with m.If(self.valid):
+            m.d.sync += here.second.eq(self.i.second)
+            m.d.sync += [here[name].eq(word[name]) for name in ("row", "offset", "valid")]
+        words, parts = [here], [part]
         for stage in range(RescaleLane.LATENCY):
-            kept = Signal(along, name=f"word_{stage}", reset_less=True)
-            present = Signal(name=f"valid_{stage}")
-            m.d.sync += [kept.eq(words[-1]), present.eq(valid[-1])]
+            kept = Signal(along, name=f"along_{stage}", reset_less=True)
+            there = Signal(config.add_cycles, name=f"part_{stage}")
+            m.d.sync += [kept.eq(words[-1]), there.eq(parts[-1])]
             words.append(kept)
-            valid.append(present)
-        last, came = words[-1], valid[-1]
-        m.d.sync += self.done.eq(came & last.second)
-        m.d.comb += self.busy.eq(Cat(valid[1:], self.done).any())
+            parts.append(there)
+        last, came = words[-1], Signal()
+        begins = Signal()  # a first operand comes in the next cycle
+        m.d.sync += [
+            came.eq(parts[-2].any()),
+            begins.eq(parts[-3][0] & ~words[-3].second),
+            self.done.eq(parts[-1][-1] & last.second),
+            self.busy.eq(self.valid | Cat(parts).any()),  # done included
+        ]
         with m.If(came):
-            m.d.sync += self.o.place.eq(last.place)
-            m.d.sync += [self.o.word[name].eq(last[name]) for name in ("row", "offset", "valid")]
+            m.d.sync += [self.o[name].eq(last[name]) for name in ("row", "offset", "valid")]
 
-        triples = [Signal(unsigned(33), name=f"triple_{n}") for n in range(2)]
-        for triple, multiplier in zip(triples, (layer.in_multiplier, layer.second_multiplier), strict=True):
-            m.d.sync += triple.eq(multiplier + (multiplier << 1))
-        for d in range(config.drain):
-            m.submodules[f"lane_{d}"] = lane = RescaleLane()
-            before, z = Signal(signed(SUM_BITS), name=f"before_{d}"), self.o.word.z[d]
+        # Parts of the first operand wait for those of the second one; it is added to zeros itself.
+        first = Signal(data.ArrayLayout(signed(SUM_BITS), config.drain), reset_less=True)
+        sums = Signal(data.ArrayLayout(signed(SUM_BITS), lanes))
+        for n in range(lanes):
+            m.submodules[f"lane_{n}"] = lane = RescaleLane()
             m.d.comb += [
-                lane.code.eq(word.codes[d]),
-                lane.zero_point.eq(Mux(second, layer.second_zero_point, layer.in_zero_point)),
-                lane.negate.eq(second & layer.subtract),
-                lane.multiplier.eq(Mux(second, layer.second_multiplier, layer.in_multiplier)),
-                lane.triple.eq(Mux(second, triples[1], triples[0])),
-                lane.shift.eq(Mux(second, layer.second_shift, layer.in_shift)),
-                before.eq(Mux(last.second, z, 0)),
+                lane.code.eq(codes[n]),
+                lane.zero_point.eq(zero_point),
+                lane.negate.eq(negate),
+                lane.multiplier.eq(multiplier),
+                lane.shift.eq(shift),
+                # One adder: twice + 1 + 2 * first.
+                sums[n].eq((Cat(Const(1, 1), first[n]).as_signed() + lane.twice) >> 1),
             ]
-            with m.If(came):  # one adder: twice + 1 + 2 * before
-                m.d.sync += z.eq((Cat(Const(1, 1), before).as_signed() + lane.twice) >> 1)
+        with m.If(came):
+            m.d.sync += [
+                values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums)) for values in (self.o.z, first)
+            ]
+        with m.If(begins):
+            m.d.sync += first.eq(0)
         return m

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MAX_KERNEL_ROWS, ArrayConfig
+from stillframe.contract.layer import Op
 
 from .payloads import KERNEL_ROWS
+from .row_gate import PROBE, RowGate
 from .signatures import LayerSignature
 
-INDEX_BITS = (MAX_KERNEL_ROWS - 1).bit_length()
+FLAG_BITS = 14
+"""Width of the number of a row flag."""
 
 
 class RowFinder(wiring.Component):
@@ -22,14 +25,15 @@ class RowFinder(wiring.Component):
     are a row of each. A ``fused`` layer's output row is given, too, and all of its pixels are wanted, if that
     row of the second tensor has a flag.
 
-    Throughput: an output row takes ``kernel_rows`` cycles, and one more if ``fused``, at least 3, given or
-    not; a row that is given can wait to be taken while the next one is looked at. The first is there
+    Throughput: an output row takes ``kernel_rows`` cycles, and one more if ``fused``, at least 3, or 4 if it
+    is given; a row that is given can wait to be taken while the next one is looked at. The first is there
     ``max(pad_rows, stride_rows) + kernel_rows + 4`` cycles after ``start``, one more if ``fused``.
 
     Ports:
         start: Pulse; ``layer`` is constant from then until ``busy`` falls.
-        busy: High from the cycle after ``start`` until the last row was taken or left out.
+        busy: High from the cycle after ``start`` until a cycle after the last row was taken or left out.
         flag_en, flag_row, flag: Writes a row flag (never one that is being read).
+        o: Its ready is looked at for nothing but whether the row is taken.
     """
 
     start: Signal
@@ -47,7 +51,7 @@ class RowFinder(wiring.Component):
                 "start": In(1),
                 "busy": Out(1),
                 "flag_en": In(1),
-                "flag_row": In(14),
+                "flag_row": In(FLAG_BITS),
                 "flag": In(1),
                 "o": Out(stream.Signature(KERNEL_ROWS)),
             }
@@ -66,182 +70,132 @@ class RowFinder(wiring.Component):
             flag_write.en.eq(self.flag_en),
         ]
 
-        # The output row that is looked at, and the top row of its receptive fields, above the image while
-        # negative; ``stride_*`` lead from one receptive field to the next.
-        row = Signal(KERNEL_ROWS, reset_less=True)
-        top = Signal(signed(14))
-        top_code = Signal(ADDRESS_BITS)
-        stride_mask = Signal(ADDRESS_BITS)
-        stride_word = Signal(ADDRESS_BITS)
-        pads = Signal(7)
-        strides = Signal(6)
-        repeat = Signal(5)
+        # Of the layer, in registers since much hangs on them.
+        multiplying, single = Signal(), Signal()
+        behind = Signal(range(MAX_KERNEL_ROWS + 1))  # flags read for a row, less 1
+        back_rows = Signal(signed(7))  # from a receptive field to the one before
+        m.d.sync += [
+            multiplying.eq(layer.op == Op.MAC),
+            behind.eq(layer.kernel_rows + layer.fused - 1),
+            single.eq((layer.kernel_rows == 1) & ~layer.fused),
+            back_rows.eq(-layer.stride_rows),
+        ]
 
-        # The kernel row whose flag is read; what the kernel rows before it were.
-        probe = Signal(INDEX_BITS)
-        probe_row = Signal(signed(14))
-        probe_flag = Signal(14)
-        probe_code = Signal(ADDRESS_BITS)
-        probing, inside, last = Signal(), Signal(), Signal()
-        asking = Signal()  # the second tensor's flag is read
-        free = Signal()
+        # The output row that is looked at, and the top of the next one's receptive field, above the image
+        # while ``top`` is negative. ``back_*`` lead from a receptive field to the one before.
+        row = Signal(KERNEL_ROWS, reset_less=True)
+        top = Signal(signed(14), reset_less=True)
+        words = Signal(ADDRESS_BITS, reset_less=True)  # EVENTS of a MAC layer, else CODES
+        back_words, back_masks = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        pads, strides = Signal(7), Signal(6)
+        level, known = Signal(), Signal()  # whether these are 0
+        repeat, moves, bottom = Signal(5), Signal(), Signal()
+        idle, preparing, prepared, over = Signal(), Signal(), Signal(), Signal()
+
+        # The flag that is read: of a kernel row, or behind them of the second tensor's row.
+        left, last = Signal.like(behind), Signal()
+        probe_row = Signal(signed(14), reset_less=True)
+        probe_flag = Signal(FLAG_BITS, reset_less=True)
+        second_flag = Signal(FLAG_BITS, reset_less=True)
+        probe = Signal(PROBE)
         m.d.comb += [
-            inside.eq((probe_row >= 0) & (probe_row < layer.in_height)),
-            last.eq(probe == layer.kernel_rows - 1),
-            flag_read.addr.eq(probe_flag),
-            flag_read.en.eq(probing | asking),
+            probe.second.eq(layer.fused & last),
+            probe.inside.eq((probe_row >= 0) & (probe_row < layer.in_height) & ~probe.second),
+            probe.last.eq(last),
+            over.eq(probe.valid & last),
+            flag_read.addr.eq(Mux(probe.second, second_flag, probe_flag)),
+            flag_read.en.eq(probe.valid),
         ]
         # What is read outside the image is not looked at.
-        looking = (probing & inside) | asking
+        looking = probe.valid & (probe.inside | probe.second)
         m.d.sync += Assert(~(flag_write.en & looking & (flag_write.addr == flag_read.addr)))
+        begin = prepared | over
+        with m.If(begin):
+            m.d.sync += [left.eq(behind), last.eq(single), probe_row.eq(top), row.events.eq(words)]
+        with m.Elif(probe.valid):
+            m.d.sync += [left.eq(left - 1), last.eq(left == 1), probe_row.eq(probe_row + layer.row_step)]
+            # Events are those of the top row, wherever it is, codes of the first one inside the image.
+            with m.If((probe_row < 0) & ~multiplying):
+                m.d.sync += row.events.eq(row.events + layer.code_step)
+        with m.If(prepared | probe.valid):
+            flag_base, flag_step = Mux(begin, layer.in_rows, probe_flag), Mux(begin, top, layer.flag_step)
+            m.d.sync += probe_flag.eq(flag_base + flag_step)
 
-        def look_at(y: Value, first: Signal, code: Signal) -> list[object]:
-            """From the top kernel row on, or the second tensor's row first."""
-            return [
-                probe.eq(0),
-                probe_row.eq(first),
-                probe_flag.eq(Mux(layer.fused, layer.second_rows + y, layer.in_rows + first)),
-                probe_code.eq(code),
-                row.inside.eq(0),
-                row.border.eq(0),
+        # From row to row. There are 3 cycles between two of them at least: time to see whether the receptive
+        # field moves, and then to move the next one's top.
+        settling = Signal(2)
+        m.d.sync += [
+            settling.eq(Cat(over, settling)),
+            moves.eq(repeat == layer.repeat_rows),  # to another receptive field, behind this row
+            bottom.eq(row.y + 1 == layer.out_height),
+            second_flag.eq(layer.second_rows + row.y),
+        ]
+        with m.If(over):
+            m.d.sync += [
+                row.y.eq(row.y + 1),
+                row.offset.eq(row.offset + layer.out_pitch),
+                row.mask.eq(row.mask + layer.out_mask_pitch),
+                row.second.eq(row.second + layer.second_pitch),
+                repeat.eq(Mux(moves, 0, repeat + 1)),
+            ]
+        raising = preparing & ~level
+        with m.If(raising | (over & moves)):
+            m.d.sync += row.masks.eq(row.masks - Mux(preparing, layer.in_mask_pitch, back_masks))
+        with m.If(raising | ((prepared | settling[1]) & moves)):
+            m.d.sync += [
+                top.eq(top - Mux(raising, 1, back_rows)),
+                words.eq(words - Mux(raising, layer.in_pitch, back_words)),
             ]
 
-        found = Signal(KERNEL_ROWS)
+        # Before the first row: start above the image; a stride in words.
+        with m.If(raising):
+            m.d.sync += [pads.eq(pads - 1), level.eq(pads == 1)]
+        with m.If(preparing & ~known):
+            m.d.sync += [
+                strides.eq(strides - 1),
+                known.eq(strides == 1),
+                back_words.eq(back_words - layer.in_pitch),
+                back_masks.eq(back_masks - layer.in_mask_pitch),
+            ]
+        with m.If(idle):
+            m.d.sync += [
+                words.eq(Mux(layer.op == Op.MAC, layer.in_events, layer.in_codes)),
+                row.masks.eq(layer.in_masks),
+                row.second.eq(layer.second_codes),
+                *(register.eq(0) for register in (row.y, row.offset, row.mask, top, repeat)),
+                *(register.eq(0) for register in (back_words, back_masks)),
+                pads.eq(layer.pad_rows),
+                level.eq(layer.pad_rows == 0),
+                strides.eq(layer.stride_rows),
+                known.eq(layer.stride_rows == 0),
+            ]
+
+        m.submodules.gate = gate = RowGate()
+        wiring.connect(m, wiring.flipped(self.layer), gate.layer)
+        wiring.connect(m, gate.o, wiring.flipped(self.o))
         m.d.comb += [
-            found.eq(row),
-            found.inside.eq(row.inside + inside),
-            found.border.eq(Mux(inside, row.border, row.border + layer.border_rows)),
-            found.codes.eq(Mux(inside & (row.inside == 0), probe_code, row.codes)),
+            gate.row.eq(row),
+            gate.row.codes.eq(row.events),
+            gate.probe.eq(probe),
+            gate.flag.eq(flag_read.data),
         ]
-        next_top, next_code, next_mask, next_event = Signal(signed(14)), Signal(20), Signal(20), Signal(20)
-        moves = Signal()
-        m.d.comb += [
-            moves.eq(repeat == layer.repeat_rows),
-            next_top.eq(top + Mux(moves, layer.stride_rows, 0)),
-            next_code.eq(top_code + Mux(moves, stride_word, 0)),
-            next_mask.eq(row.masks + Mux(moves, stride_mask, 0)),
-            next_event.eq(row.events + Mux(moves, stride_word, 0)),
-            self.busy.eq(1),
-        ]
+        m.d.comb += [self.busy.eq(~idle), prepared.eq(preparing & level & known)]
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += self.busy.eq(0)
-                m.d.sync += [
-                    top.eq(0),
-                    top_code.eq(layer.in_codes),
-                    row.masks.eq(layer.in_masks),
-                    row.events.eq(layer.in_events),
-                    row.second.eq(layer.second_codes),
-                    row.y.eq(0),
-                    row.offset.eq(0),
-                    row.mask.eq(0),
-                    repeat.eq(0),
-                    pads.eq(layer.pad_rows),
-                    strides.eq(layer.stride_rows),
-                    stride_mask.eq(0),
-                    stride_word.eq(0),
-                ]
+                m.d.comb += idle.eq(1)
                 with m.If(self.start):
                     m.next = "PREPARE"
 
-            with m.State("PREPARE"):  # start above the image; a stride in words
-                with m.If(pads != 0):
-                    m.d.sync += [
-                        pads.eq(pads - 1),
-                        top.eq(top - 1),
-                        top_code.eq(top_code - layer.in_pitch),
-                        row.masks.eq(row.masks - layer.in_mask_pitch),
-                        row.events.eq(row.events - layer.in_pitch),
-                    ]
-                with m.If(strides != 0):
-                    m.d.sync += [
-                        strides.eq(strides - 1),
-                        stride_mask.eq(stride_mask + layer.in_mask_pitch),
-                        stride_word.eq(stride_word + layer.in_pitch),
-                    ]
-                with m.If((pads == 0) & (strides == 0)):
-                    m.d.sync += look_at(row.y, top, top_code)
+            with m.State("PREPARE"):
+                m.d.comb += preparing.eq(1)
+                with m.If(prepared):
                     m.next = "PROBE"
-                    with m.If(layer.fused):
-                        m.next = "ASK"
 
-            with m.State("ASK"):
-                m.d.comb += asking.eq(1)
-                m.d.sync += probe_flag.eq(layer.in_rows + probe_row)
-                m.next = "PROBE"
+            with m.State("PROBE"):  # a flag a cycle
+                m.d.comb += probe.valid.eq(~last | ~gate.pending)
+                with m.If(over & bottom):
+                    m.next = "FINISH"
 
-            with m.State("PROBE"):  # one kernel row's flag a cycle; its answer comes two cycles later
-                m.d.comb += probing.eq(~last | free)
-                with m.If(probing):
-                    m.d.sync += [
-                        probe.eq(probe + 1),
-                        probe_row.eq(probe_row + layer.row_step),
-                        probe_flag.eq(probe_flag + layer.flag_step),
-                        probe_code.eq(probe_code + layer.code_step),
-                        row.inside.eq(found.inside),
-                        row.border.eq(found.border),
-                        row.codes.eq(found.codes),
-                    ]
-                with m.If(probing & last):
-                    m.d.sync += [
-                        *look_at(row.y + 1, next_top, next_code),
-                        row.y.eq(row.y + 1),
-                        row.offset.eq(row.offset + layer.out_pitch),
-                        row.mask.eq(row.mask + layer.out_mask_pitch),
-                        row.masks.eq(next_mask),
-                        row.events.eq(next_event),
-                        row.second.eq(row.second + layer.second_pitch),
-                        top.eq(next_top),
-                        top_code.eq(next_code),
-                        repeat.eq(Mux(moves, 0, repeat + 1)),
-                    ]
-                    with m.If(row.y == layer.out_height - 1):
-                        m.next = "FINISH"
-                    with m.Elif(layer.fused):
-                        m.next = "ASK"
-
-            with m.State("FINISH"), m.If(free):
+            with m.State("FINISH"), m.If(~gate.pending):
                 m.next = "IDLE"
-
-        # The answers, two cycles behind: whether the row is given is known with the last of them.
-        probed = [Signal(INDEX_BITS, name=f"probed_{n}") for n in range(2)]
-        valid = [Signal(name=f"probed_valid_{n}") for n in range(2)]
-        final = [Signal(name=f"probed_last_{n}") for n in range(2)]
-        asked = [Signal(name=f"asked_{n}") for n in range(2)]
-        probed_inside, answer, some = Signal(), Signal(), Signal()
-        everything = Signal()  # of the row that is looked at
-        live, after = Signal(MAX_KERNEL_ROWS), Signal(MAX_KERNEL_ROWS)
-        m.d.comb += [
-            after.eq(live),
-            after.bit_select(probed[1], 1).eq(answer),
-            free.eq(~final[0] & ~final[1] & (~self.o.valid | self.o.ready)),
-        ]
-        m.d.sync += [
-            probed_inside.eq(inside | asking),
-            asked[0].eq(asking),
-            asked[1].eq(asked[0]),
-            answer.eq(probed_inside & flag_read.data),
-            probed[0].eq(probe),
-            probed[1].eq(probed[0]),
-            valid[0].eq(probing),
-            valid[1].eq(valid[0]),
-            final[0].eq(probing & last),
-            final[1].eq(final[0]),
-        ]
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        with m.If(probing & last):
-            m.d.sync += self.o.p.eq(found)
-        with m.If(asked[1] | ~layer.fused):
-            m.d.sync += everything.eq((layer.fused & answer) | layer.key | layer.evaluate_all)
-        with m.If(final[1]):
-            m.d.sync += [
-                self.o.valid.eq(some | answer | everything),
-                self.o.p.live.eq(after),
-                self.o.p.everything.eq(everything),
-                live.eq(0),
-                some.eq(0),
-            ]
-        with m.Elif(valid[1]):
-            m.d.sync += [live.eq(after), some.eq(some | answer)]
         return m

@@ -19,7 +19,11 @@ COLUMN_BITS = 7
 
 
 class LayerSignature(wiring.Signature):
-    """The fields of the layer being run, and ``key``, the frame's key flag. Constant while a layer runs."""
+    """The fields of the layer being run, and ``key``, the frame's key flag.
+
+    Registers, constant from two cycles before a layer's start until it is through: what a unit derives from
+    them alone it keeps in a register of its own.
+    """
 
     def __init__(self) -> None:
         fields = {f.name: Out(_shape(f.width, f.signed)) for f in LAYER_FIELDS.values()}
@@ -54,9 +58,9 @@ class FrameControl(wiring.Signature):
 
     ``begin`` (with ``key``) is a pulse; the sequencer then loads layer 0 and raises ``accepting`` while the
     encoder may be given words. ``run`` is a pulse that says no more words will come; ``done`` is a pulse
-    when the last layer is through, with ``cycles``, the sum over the layers. ``busy`` is high from ``begin``
-    until ``accepting`` and from ``run`` until ``done``. ``begin`` while accepting drops the frame begun
-    before and begins anew.
+    when the last layer is through, with ``cycles``, the sum over the layers, which stays until the next
+    ``begin``. ``busy`` is high from ``begin`` until ``accepting`` and from ``run`` until ``done``. ``begin``
+    while accepting drops the frame begun before and begins anew.
     """
 
     def __init__(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, ArrayConfig
+from stillframe.contract.array import ACC_BITS, ArrayConfig
 from stillframe.contract.memory_map import Memory as Region
 
+from .block_ram import BlockRam
 from .payloads import sum_word
 from .signatures import COLUMN_BITS, HostBus, LayerSignature
 
@@ -25,7 +25,7 @@ class StateUpdate(wiring.Component):
     ``host`` reads and writes the state while no layer runs.
     """
 
-    LATENCY = 3
+    LATENCY = 3 + BlockRam.LATENCY
 
     i: stream.Interface
     o: stream.Interface
@@ -45,63 +45,66 @@ class StateUpdate(wiring.Component):
         m = Module()
         config, layer, host = self._config, self.layer, self.host
         shape = data.ArrayLayout(signed(ACC_BITS), config.drain)
-        m.submodules.state = memory = Memory(shape=shape, depth=config.state_words, init=[])
-        write, read = memory.write_port(granularity=1), memory.read_port()
+        m.submodules.state = state = BlockRam(config.state_words, shape.size, config.drain)
+        mine = host.memory == Region.STATE
 
-        advance = Signal()
-        words = [Signal(sum_word(config), name=f"word_{n}", reset_less=True) for n in range(3)]
-        valid = [Signal(name=f"valid_{n}") for n in range(3)]
-        stored = Signal(shape, reset_less=True)
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            self.o.valid.eq(valid[2]),
-            self.o.p.eq(words[2]),
-            read.addr.eq(layer.state + self.i.p.offset),
-            read.en.eq(advance),
-        ]
-        # The write happens in the cycle after the sum, from its register.
-        address = Signal(ADDRESS_BITS, reset_less=True)
-        storing = Signal()
-        m.d.sync += storing.eq(0)
+        # Stage 1: the address; 3: the block's register has the word; 4: what of it is added; 5: the sum.
+        advance, adding = Signal(), Signal()
+        reading, column = Signal(2 + BlockRam.LATENCY), Signal(COLUMN_BITS, reset_less=True)  # the host
+        words, valid = [self.i.p], [self.i.valid]
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
         with m.If(advance):
-            m.d.sync += [valid[0].eq(self.i.valid), valid[1].eq(valid[0]), valid[2].eq(valid[1])]
-            m.d.sync += [words[0].eq(self.i.p), words[1].eq(words[0]), words[2].eq(words[1])]
-            m.d.sync += [
-                stored.eq(read.data),
-                address.eq(layer.state + words[1].offset),
-                storing.eq(valid[1] & layer.use_state),
-            ]
-            for d in range(config.drain):
-                kept = Mux(layer.use_state & ~layer.key, stored[d], 0)
-                m.d.sync += words[2].z[d].eq((words[1].z[d] + kept)[:ACC_BITS].as_signed())
+            for n in range(1, self.LATENCY + 1):
+                word, full = (
+                    Signal.like(words[0], name=f"word_{n}", reset_less=True),
+                    Signal(name=f"valid_{n}"),
+                )
+                m.d.sync += [word.eq(words[-1]), full.eq(valid[-1])]
+                words.append(word)
+                valid.append(full)
+        address = Signal(range(config.state_words), reset_less=True)
+        stored = Signal(shape, reset_less=True)
+        m.d.sync += adding.eq((layer.use_state & ~layer.key) | reading.any())
         m.d.comb += [
-            write.addr.eq(address),
-            *(write.data[d].eq(words[2].z[d]) for d in range(config.drain)),
-            write.en.eq(Mux(storing, (1 << config.drain) - 1, 0)),
-            Assert(~(storing & read.en & self.i.valid & (read.addr == write.addr))),
+            state.read_address.eq(address),
+            state.read_en.eq(advance),
+            state.out_en.eq(advance),
+            self.i.ready.eq(advance),
+            self.o.valid.eq(valid[-1]),
+            self.o.p.eq(words[-1]),
         ]
-
-        # The host.
-        column = Signal(COLUMN_BITS, reset_less=True)
-        mine = Signal()
-        reading = Signal(2)
-        m.d.comb += mine.eq(host.memory == Region.STATE)
-        m.d.sync += reading.eq(reading << 1)
-        with m.If(host.w_en & mine):
-            m.d.comb += write.addr.eq(host.row)
+        with m.If(advance):
+            m.d.sync += address.eq(Mux(host.r_en & mine, host.row, layer.state + self.i.p.offset))
+            m.d.sync += stored.as_value().eq(Mux(adding, state.read_data, 0))
             for d in range(config.drain):
-                m.d.comb += [
-                    write.data[d].eq(host.w_data[:ACC_BITS].as_signed()),
-                    write.en[d].eq(host.column == d),
-                ]
+                total = (words[-2].z[d] + stored[d])[:ACC_BITS]
+                m.d.sync += words[-1].z[d].eq(total.as_signed())
+
+        # A sum is written from its register, like what the host gives, over another.
+        fresh = Signal()
+        m.d.sync += [
+            fresh.eq(advance & valid[-2] & layer.use_state),
+            state.write_en.eq(fresh.replicate(config.drain)),
+            state.write_address.eq(layer.state + words[-1].offset),
+            state.write_data.eq(Cat(z[:ACC_BITS] for z in words[-1].z)),
+        ]
+        with m.If(host.w_en & mine):
+            m.d.sync += [
+                state.write_en.eq(1 << host.column),
+                state.write_address.eq(host.row),
+                state.write_data.eq(host.w_data[:ACC_BITS].replicate(config.drain)),
+            ]
+        m.d.comb += Assert(
+            ~(state.write_en.any() & advance & valid[1] & (state.write_address == state.read_address))
+        )
+
+        # What the host reads takes the same way as what is added.
         with m.If(host.r_en & mine):
-            m.d.comb += [read.addr.eq(host.row), read.en.eq(1)]
-            m.d.sync += [column.eq(host.column), reading.eq(1)]
-        m.d.comb += host.r_valid.eq(reading[1])
-        word = Signal(shape, reset_less=True)
-        m.d.sync += word.eq(read.data)
-        for d in range(config.drain):
-            with m.If(reading[1] & (column == d)):
-                m.d.comb += host.r_data.eq(word[d])
+            m.d.sync += column.eq(host.column)
+        m.d.sync += [reading.eq(Cat(host.r_en & mine, reading)), host.r_valid.eq(reading[-1])]
+        m.d.sync += host.r_data.eq(0)
+        with m.If(reading[-1]), m.Switch(column):
+            for d in range(config.drain):
+                with m.Case(d):
+                    m.d.sync += host.r_data.eq(stored[d])
         return m

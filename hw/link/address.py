@@ -1,20 +1,20 @@
-"""Which addresses the host may use, and the info memory, both fixed by the array."""
+"""Which addresses the host may use, as the array has them."""
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ArrayConfig
-from stillframe.contract.memory_map import READABLE, WRITABLE, Memory, columns, info_words, rows
+from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
+from stillframe.contract.memory_map import READABLE, WRITABLE, Memory, columns, rows
 from stillframe.contract.packets import READ_WORDS
 
 
 class AddressCheck(wiring.Component):
     """Says whether a WRITE or READ stays within the memories.
 
-    Latency: 2 cycles, ``LATENCY``; free running.
+    Latency: 3 cycles, ``LATENCY``; free running.
 
     Args:
         config: The array, for the sizes of its memories.
@@ -25,7 +25,7 @@ class AddressCheck(wiring.Component):
         fault: The memory does not exist or is not open to this request, or a word lies outside it.
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     memory: Signal
     column: Signal
@@ -49,55 +49,37 @@ class AddressCheck(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        row_limit = Signal(33)
+        # Of the memory, and the row behind the last word; what is above the address bits counts apart.
+        row_limit = Signal(ADDRESS_BITS + 1)
         column_limit = Signal(8)
         closed = Signal()
-        end = Signal(33)
-        m.d.sync += [closed.eq(1), row_limit.eq(0), column_limit.eq(0)]
+        end = Signal(ADDRESS_BITS + 1)
+        m.d.sync += [
+            closed.eq(1),
+            row_limit.eq(0),
+            column_limit.eq(0),
+            end.eq(self.row[:ADDRESS_BITS] + self.count),
+        ]
         with m.Switch(self.memory):
             for memory in Memory:
                 with m.Case(memory):
                     m.d.sync += [
                         row_limit.eq(rows(memory, self._config)),
                         column_limit.eq(columns(memory, self._config)),
-                        closed.eq(Mux(self.write, memory not in WRITABLE, memory not in READABLE)),
                     ]
+                    if memory in WRITABLE:
+                        with m.If(self.write):
+                            m.d.sync += closed.eq(0)
+                    if memory in READABLE:
+                        with m.If(~self.write):
+                            m.d.sync += closed.eq(0)
+
+        beside, behind, far, long = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            end.eq(self.row + self.count),
-            self.fault.eq(
-                closed
-                | (self.column >= column_limit)
-                | (end > row_limit)
-                | (~self.write & (self.count > READ_WORDS))
-            ),
+            beside.eq(self.column >= column_limit),
+            behind.eq(end > row_limit),
+            far.eq(self.row[ADDRESS_BITS:].any()),
+            long.eq(~self.write & (self.count > READ_WORDS)),
+            self.fault.eq(closed | beside | behind | far | long),
         ]
-        return m
-
-
-class InfoMemory(wiring.Component):
-    """The info memory: what array this is.
-
-    Latency: none, combinational.
-
-    Args:
-        config: The array that it describes.
-
-    Members:
-        row: See :data:`~stillframe.contract.memory_map.INFO_FIELDS`; rows beyond read 0.
-        word: The row's content.
-    """
-
-    row: Signal
-    word: Signal
-
-    def __init__(self, config: ArrayConfig) -> None:
-        self._words = info_words(config)
-        super().__init__({"row": In(range(len(self._words))), "word": Out(32)})
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        with m.Switch(self.row):
-            for row, word in enumerate(self._words):
-                with m.Case(row):
-                    m.d.comb += self.word.eq(word)
         return m

@@ -6,14 +6,14 @@ from amaranth.hdl import C, Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from stillframe.contract.array import ArrayConfig
+from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.memory_map import Memory
 from stillframe.contract.packets import RESPONSE, Packet, Status
 from stillframe.hw.signatures import FrameControl, HostBus
 
-from .address import AddressCheck, InfoMemory
-from .frame import RUN_BYTE, FrameProgress
-from .header import HEADER
+from .address import AddressCheck
+from .frame import FrameProgress
+from .header import HEADER, PAYLOAD_BYTE
 
 
 class CommandProcessor(wiring.Component):
@@ -28,10 +28,10 @@ class CommandProcessor(wiring.Component):
     or INPUT that fails drops the frame.
 
     Guarantees: ``bus`` is used only while ``control.busy`` is low, and not within 10 cycles of a word of the
-    frame (it may be used between BEGIN and RUN, while ``control.accepting`` is high). INFO is answered here,
-    without the bus.
+    frame (it may be used between BEGIN and RUN, while ``control.accepting`` is high).
 
-    Throughput: 5 cycles a written word; a read one takes 5 cycles and the bus's time.
+    Throughput: a byte of INPUT every second cycle; 9 cycles a written word, as many and the bus's time a read
+    one. No stream's ready depends on the other streams' in the same cycle.
 
     Args:
         config: The array; gives the memories' sizes and the content of INFO.
@@ -60,10 +60,10 @@ class CommandProcessor(wiring.Component):
             {
                 "header": In(stream.Signature(HEADER)),
                 "damaged": In(1),
-                "payload": In(stream.Signature(8)),
+                "payload": In(stream.Signature(PAYLOAD_BYTE)),
                 "reply": Out(stream.Signature(HEADER)),
-                "reply_payload": Out(stream.Signature(8)),
-                "runs": Out(stream.Signature(RUN_BYTE)),
+                "reply_payload": Out(stream.Signature(PAYLOAD_BYTE)),
+                "runs": Out(stream.Signature(PAYLOAD_BYTE)),
                 "progress": Out(FrameProgress()),
                 "bus": Out(HostBus()),
                 "control": Out(FrameControl()),
@@ -80,22 +80,43 @@ class CommandProcessor(wiring.Component):
         outcome = Signal(Status)  # its status
         needs_key = Signal(init=1)
         begun = Signal()
-        cycles = Signal(32, reset_less=True)  # of the last RUN
 
-        # The request.
-        arguments = Signal(4)  # bytes before the words
-        index = Signal(4)  # of an argument or of a byte within a word; cycles waited
-        memory = Signal(8, reset_less=True)  # also the flags of BEGIN
-        column = Signal(8, reset_less=True)
-        row = Signal(32, reset_less=True)
-        count = Signal(16, reset_less=True)  # words to write or to read, bytes of INPUT
-        next_count = Signal(16)
-        none, one = Signal(), Signal()  # count is 0, is 1: known in time for what they steer
+        # What the header says: registers that are right from ACCEPT on, for the header stays.
+        asks = {kind: Signal(name=f"asks_{kind.name.lower()}") for kind in Packet}
+        fits = Signal()  # the payload has a length that its kind may have
+        empty = Signal()
+        is_next, is_repeated = Signal(), Signal()
+        m.d.sync += [
+            *(asks[kind].eq(header.kind == kind) for kind in Packet),
+            fits.eq(0),
+            empty.eq(header.length == 0),
+            is_next.eq(header.sequence == (last + 1)[:8]),
+            is_repeated.eq(header.sequence == last),
+        ]
+        with m.Switch(header.kind):
+            with m.Case(Packet.HELLO, Packet.RUN):
+                m.d.sync += fits.eq(header.length == 0)
+            with m.Case(Packet.WRITE):
+                m.d.sync += fits.eq((header.length >= 6) & (header.length[:2] == 2))
+            with m.Case(Packet.READ):
+                m.d.sync += fits.eq(header.length == 8)
+            with m.Case(Packet.BEGIN):
+                m.d.sync += fits.eq(header.length == 1)
+            with m.Case(Packet.INPUT):
+                m.d.sync += fits.eq(1)
+
+        # The request: bytes come in at the upper end.
+        index = Signal(3)  # of an argument or of a byte within a word; cycles waited
+        address = Signal(48, reset_less=True)
+        memory, column, row = address[:8], address[8:16], address[16:]
+        count = Signal(16, reset_less=True)  # words to write or to read
+        ended = Signal()  # the payload's last byte has been taken
         word = Signal(32, reset_less=True)
 
         # The response.
         status = Signal(Status)
-        words = Signal(8)
+        words = Signal(8)  # still to send
+        none = Signal()  # there are none, known in time
 
         def refuse(reason: Status) -> None:
             """Answer without having executed anything."""
@@ -112,109 +133,89 @@ class CommandProcessor(wiring.Component):
             m.d.sync += begun.eq(0)
             finish(result)
 
-        m.submodules.info = info = InfoMemory(self._config)
+        def next_row() -> None:
+            m.d.sync += row[:ADDRESS_BITS].eq(row[:ADDRESS_BITS] + 1)
+
         m.submodules.check = check = AddressCheck(self._config)
         m.d.comb += [
-            next_count.eq(count),
             check.memory.eq(memory),
             check.column.eq(column),
             check.row.eq(row),
             check.count.eq(count),
-            check.write.eq(header.kind == Packet.WRITE),
-            info.row.eq(row),
+            check.write.eq(asks[Packet.WRITE]),
             bus.memory.eq(memory),
             bus.column.eq(column),
             bus.row.eq(row),
             bus.w_data.eq(word),
-            control.key.eq(memory[0]),
-            self.runs.payload.value.eq(payload),
-            self.runs.payload.last.eq(one),
+            control.key.eq(address[40]),  # BEGIN's only byte
             self.reply.payload.kind.eq(header.kind | RESPONSE),
             self.reply.payload.sequence.eq(header.sequence),
-            self.reply.payload.length.eq(1 + Cat(C(0, 2), words)),
+            self.reply.payload.length.eq(Cat(C(1, 2), words)),
         ]
+        m.d.sync += none.eq(words == 0)
+        with m.If(self.payload.ready & self.payload.valid):
+            m.d.sync += ended.eq(payload.last)
+        with m.If(self.runs.ready):
+            m.d.sync += self.runs.valid.eq(0)
 
-        m.d.sync += [count.eq(next_count), none.eq(next_count == 0), one.eq(next_count == 1)]
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [index.eq(0), words.eq(0)]
-                m.d.comb += next_count.eq(0)
+                m.d.sync += [index.eq(0), words.eq(0), ended.eq(0)]
                 with m.If(self.header.valid):
                     m.next = "ACCEPT"
 
             with m.State("ACCEPT"):
-                is_next = header.sequence == (last + 1)[:8]
-                is_repeated = header.sequence == last
                 with m.If(self.damaged):
                     refuse(Status.BAD_CRC)
-                with m.Elif((header.kind == Packet.HELLO) & (header.length == 0)):
+                with m.Elif(asks[Packet.HELLO] & fits):
                     m.d.sync += [session.eq(1), last.eq(header.sequence), needs_key.eq(1)]
                     drop(Status.OK)
                 with m.Elif(~session | ~(is_next | is_repeated)):
                     refuse(Status.BAD_SEQUENCE)
-                with m.Elif(is_repeated & (header.kind != Packet.READ)):
-                    m.d.sync += words.eq((header.kind == Packet.RUN) & (outcome == Status.OK))
+                with m.Elif(is_repeated & ~asks[Packet.READ]):
+                    m.d.sync += words.eq(asks[Packet.RUN] & (outcome == Status.OK))
                     refuse(outcome)
                 with m.Else():
                     m.d.sync += last.eq(header.sequence)
                     m.next = "DISPATCH"
 
             with m.State("DISPATCH"):
-                finish(Status.BAD_REQUEST)  # unless one of the following knows better
-                with m.Switch(header.kind):
-                    with m.Case(Packet.WRITE):
-                        m.d.sync += arguments.eq(6)
-                        with m.If((header.length >= 6) & (header.length[:2] == 2)):
-                            m.next = "ARGUMENTS"
-                    with m.Case(Packet.READ):
-                        m.d.sync += arguments.eq(8)
-                        with m.If(header.length == 8):
-                            m.next = "ARGUMENTS"
-                    with m.Case(Packet.BEGIN):
-                        m.d.sync += arguments.eq(1)
-                        with m.If(header.length == 1):
-                            m.next = "ARGUMENTS"
-                    with m.Case(Packet.INPUT):
-                        with m.If(~begun):
-                            finish(Status.NOT_BEGUN)
-                        with m.Elif(header.length == 0):
-                            finish(Status.OK)
-                        with m.Else():
-                            m.d.comb += next_count.eq(header.length)
-                            m.next = "INPUT"
-                    with m.Case(Packet.RUN), m.If(header.length == 0):
-                        m.next = "RUN"
+                m.d.sync += count.eq(header.length[2:] - 1)  # of a WRITE
+                with m.If(~fits):
+                    finish(Status.BAD_REQUEST)
+                with m.Elif(asks[Packet.RUN]):
+                    m.next = "RUN"
+                with m.Elif(~asks[Packet.INPUT]):
+                    m.next = "ARGUMENTS"
+                with m.Elif(~begun):
+                    finish(Status.NOT_BEGUN)
+                with m.Elif(empty):
+                    finish(Status.OK)
+                with m.Else():
+                    m.next = "INPUT"
 
             with m.State("ARGUMENTS"):
-                m.d.comb += self.payload.ready.eq(index != arguments)
-                with m.If(self.payload.valid & self.payload.ready):
+                m.d.comb += self.payload.ready.eq(1)
+                with m.If(self.payload.valid):
                     m.d.sync += index.eq(index + 1)
-                    with m.Switch(index):
-                        targets = (memory, column, *(row.word_select(n, 8) for n in range(4)))
-                        for i, target in enumerate(targets):
-                            with m.Case(i):
-                                m.d.sync += target.eq(payload)
-                        for i in range(2):
-                            with m.Case(len(targets) + i):
-                                m.d.comb += next_count.word_select(i, 8).eq(payload)
-                with m.If(index == arguments):
-                    m.d.sync += index.eq(0)
-                    with m.Switch(header.kind):
-                        with m.Case(Packet.BEGIN):
+                    with m.If(index[1] & index[2]):  # the seventh and eighth byte, of a READ
+                        m.d.sync += count.eq(Cat(count[8:], payload.value))
+                    with m.Else():
+                        m.d.sync += address.eq(Cat(address[8:], payload.value))
+                    with m.If(payload.last | (asks[Packet.WRITE] & (index == 5))):
+                        m.d.sync += index.eq(0)
+                        m.next = "CHECK"
+                        with m.If(asks[Packet.BEGIN]):
                             m.next = "BEGIN"
-                        with m.Case(Packet.WRITE):
-                            m.d.comb += next_count.eq(header.length[2:] - 1)
-                            m.next = "CHECK"
-                        with m.Default():
-                            m.next = "CHECK"
 
             with m.State("CHECK"):
-                m.d.sync += index.eq(index + 1)
-                with m.If((index == AddressCheck.LATENCY) & ~control.busy):
+                with m.If(index != AddressCheck.LATENCY):
+                    m.d.sync += index.eq(index + 1)
+                with m.Elif(~control.busy):
                     m.d.sync += index.eq(0)
                     with m.If(check.fault):
                         finish(Status.BAD_REQUEST)
-                    with m.Elif(header.kind == Packet.WRITE):
+                    with m.Elif(asks[Packet.WRITE]):
                         m.next = "WRITE"
                         with m.If(memory == Memory.LAYERS):
                             m.d.sync += [needs_key.eq(1), begun.eq(0)]
@@ -223,43 +224,45 @@ class CommandProcessor(wiring.Component):
                         finish(Status.OK)
 
             with m.State("WRITE"):
-                with m.If(none):
+                m.d.comb += self.payload.ready.eq(~ended)
+                with m.If(ended):
                     finish(Status.OK)
-                with m.Else():
-                    m.d.comb += self.payload.ready.eq(1)
-                    with m.If(self.payload.valid):
-                        m.d.sync += [word.eq(Cat(word[8:], payload)), index.eq(index + 1)]
-                        with m.If(index == 3):
-                            m.next = "STROBE"
+                with m.Elif(self.payload.valid):
+                    m.d.sync += [word.eq(Cat(word[8:], payload.value)), index.eq(index + 1)]
+                    with m.If(index == 3):
+                        m.next = "STROBE"
             with m.State("STROBE"):
                 m.d.comb += bus.w_en.eq(1)
-                m.d.sync += [row.eq(row + 1), index.eq(0)]
-                m.d.comb += next_count.eq(count - 1)
+                m.d.sync += index.eq(0)
+                next_row()
                 m.next = "WRITE"
 
             with m.State("BEGIN"), m.If(~control.busy):
-                with m.If(needs_key & ~memory[0]):
+                with m.If(needs_key & ~control.key):
                     drop(Status.NEEDS_KEY)
                 with m.Else():
-                    m.d.comb += control.begin.eq(1)
                     m.d.sync += [begun.eq(1), needs_key.eq(1)]
                     m.next = "BEGINNING"
-            with m.State("BEGINNING"):  # a cycle for the sequencer to lower accepting
-                m.next = "LOADING"
+            with m.State("BEGINNING"):
+                m.d.comb += control.begin.eq(1)
+                m.next = "LOWERING"
+            with m.State("LOWERING"):  # cycles for the sequencer to lower accepting
+                m.d.sync += index.eq(index + 1)
+                with m.If(index == 3):
+                    m.next = "LOADING"
             with m.State("LOADING"), m.If(control.accepting):
+                m.next = "BEGUN"
+            with m.State("BEGUN"):
                 m.d.comb += progress.begin.eq(1)
                 finish(Status.OK)
 
             with m.State("INPUT"):
-                m.d.comb += [
-                    self.runs.valid.eq(self.payload.valid),
-                    self.payload.ready.eq(self.runs.ready),
-                ]
+                m.d.comb += self.payload.ready.eq(~self.runs.valid)
                 with m.If(self.payload.valid & self.payload.ready):
-                    m.d.comb += next_count.eq(count - 1)
-                    with m.If(one):
+                    m.d.sync += [self.runs.valid.eq(1), self.runs.payload.eq(payload)]
+                    with m.If(payload.last):
                         m.next = "SETTLE"
-            with m.State("SETTLE"), m.If(progress.idle):
+            with m.State("SETTLE"), m.If(~self.runs.valid & progress.idle):
                 with m.If(progress.truncated):
                     drop(Status.BAD_REQUEST)
                 with m.Elif(progress.overflow):
@@ -273,55 +276,52 @@ class CommandProcessor(wiring.Component):
                 with m.Elif(~progress.complete):
                     drop(Status.INCOMPLETE)
                 with m.Else():
-                    m.d.comb += control.run.eq(1)
-                    m.next = "RUNNING"
+                    m.next = "STARTING"
+            with m.State("STARTING"):
+                m.d.comb += control.run.eq(1)
+                m.next = "RUNNING"
             with m.State("RUNNING"), m.If(control.done):
-                m.d.sync += [cycles.eq(control.cycles), needs_key.eq(0), words.eq(1)]
+                m.d.sync += [needs_key.eq(0), words.eq(1)]
                 drop(Status.OK)
 
             with m.State("REPLY"):
-                m.d.comb += next_count.eq(words)
+                m.d.comb += self.reply.valid.eq(1)
+                with m.If(self.reply.ready):
+                    m.next = "STATUS"
+            with m.State("STATUS"):
                 m.d.comb += [
-                    self.reply.valid.eq(1),
                     self.reply_payload.valid.eq(1),
-                    self.reply_payload.payload.eq(status),
+                    self.reply_payload.payload.value.eq(status),
+                    self.reply_payload.payload.last.eq(none),
                 ]
                 with m.If(self.reply_payload.ready):
                     m.next = "FETCH"
+                    with m.If(none):
+                        m.next = "END"
             with m.State("FETCH"):
-                m.d.comb += self.reply.valid.eq(1)
-                m.d.sync += index.eq(0)
-                with m.If(none):
-                    m.next = "END"
-                with m.Elif(header.kind == Packet.RUN):
-                    m.d.sync += word.eq(cycles)
-                    m.next = "SEND"
-                with m.Elif(memory == Memory.INFO):
-                    m.d.sync += word.eq(info.word)
-                    m.next = "SEND"
-                with m.Else():
+                m.d.sync += [index.eq(0), words.eq(words - 1), word.eq(control.cycles)]
+                m.next = "SEND"
+                with m.If(asks[Packet.READ]):
                     m.d.comb += bus.r_en.eq(1)
                     m.next = "READ"
             with m.State("READ"):
-                m.d.comb += self.reply.valid.eq(1)
                 m.d.sync += word.eq(bus.r_data)
                 with m.If(bus.r_valid):
                     m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += [
-                    self.reply.valid.eq(1),
                     self.reply_payload.valid.eq(1),
-                    self.reply_payload.payload.eq(word[:8]),
+                    self.reply_payload.payload.value.eq(word[:8]),
+                    self.reply_payload.payload.last.eq(none & (index == 3)),
                 ]
                 with m.If(self.reply_payload.ready):
-                    m.d.sync += [word.eq(Cat(word[8:], payload)), index.eq(index + 1)]
+                    m.d.sync += [word.eq(Cat(word[8:], payload.value)), index.eq(index + 1)]
                     with m.If(index == 3):
-                        m.d.sync += row.eq(row + 1)
-                        m.d.comb += next_count.eq(count - 1)
+                        next_row()
                         m.next = "FETCH"
+                        with m.If(none):
+                            m.next = "END"
             with m.State("END"):
-                m.d.comb += self.reply.valid.eq(1)
-                with m.If(self.reply.ready):
-                    m.d.comb += self.header.ready.eq(1)
-                    m.next = "IDLE"
+                m.d.comb += self.header.ready.eq(1)
+                m.next = "IDLE"
         return m

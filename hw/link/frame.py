@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, ArrayConfig
@@ -11,17 +11,17 @@ from stillframe.contract.layer import Mode
 from stillframe.hw.payloads import code_word, placed
 from stillframe.hw.signatures import LayerSignature
 
-RUN_BYTE = data.StructLayout({"value": 8, "last": 1})
-"""A byte of an INPUT payload; ``last`` marks the payload's last one."""
+from .header import PAYLOAD_BYTE
 
 
 class FrameProgress(wiring.Signature):
     """From the command processor to the frame receiver: begin; and back: how far the frame is.
 
-    ``begin`` is a pulse, given once the registers of layer 0 are loaded. ``idle``: all bytes given so far are
-    worked off, and the words taken. ``complete``: enough pixels have come to run the frame: all of them in a
-    key frame and in the modes that encode whole frames. ``truncated``, ``overflow``: since ``begin``, a
-    payload ended within a run, or more pixels came than the frame has; both stay until ``begin``.
+    ``begin`` is a pulse, given while ``idle``, once the registers of layer 0 are loaded. ``idle``: all bytes
+    given so far are worked off, and the words taken. ``complete``: enough pixels have come to run the frame:
+    all of them in a key frame and in the modes that encode whole frames. ``truncated``, ``overflow``: since
+    ``begin``, a payload ended within a run, or more pixels came than the frame has; both stay until
+    ``begin``.
     """
 
     def __init__(self) -> None:
@@ -36,8 +36,8 @@ class FrameReceiver(wiring.Component):
     The position in the frame is kept from payload to payload until ``progress.begin``. Elements of a word
     that are padding get the zero point and no ``valid`` bit.
 
-    Throughput: one byte a cycle; a skipped pixel takes one cycle, a run one cycle more. Latency: a word is
-    valid 1 cycle after its last byte.
+    Throughput: a byte every second cycle; a word takes 3 cycles more, a run 4, a row 2. Latency: a word is
+    valid 2 cycles after its last byte.
 
     Args:
         config: The array; its ``drain`` is the number of codes in a word.
@@ -61,7 +61,7 @@ class FrameReceiver(wiring.Component):
         self._drain = config.drain
         super().__init__(
             {
-                "i": In(stream.Signature(RUN_BYTE)),
+                "i": In(stream.Signature(PAYLOAD_BYTE)),
                 "progress": In(FrameProgress()),
                 "layer": In(LayerSignature()),
                 "o": Out(stream.Signature(placed(code_word(config)))),
@@ -73,130 +73,139 @@ class FrameReceiver(wiring.Component):
         layer, progress = self.layer, self.progress
         byte, word, place = self.i.payload, self.o.p.word, self.o.p.place
 
-        remaining = Signal(8)  # pixels of the run, first to skip, then to take
-        y, x = Signal(12), Signal(12)
-        mask = Signal(ADDRESS_BITS)  # the row's first mask word
-        next_row = Signal(ADDRESS_BITS)  # offset of the next row's first word
-        pixel = Signal(ADDRESS_BITS)  # offset of the pixel's first word
+        # The position: x runs over the row's end and is then moved into the next rows.
+        y = Signal(12)
+        x = Signal(13)
+        row = Signal(ADDRESS_BITS)  # offset of the row's first word
+        mask = Signal(ADDRESS_BITS)  # its first mask word
         offset = Signal(ADDRESS_BITS)  # of the next word
-        channels_left = Signal(12)
+        at_end, beyond, between = Signal(), Signal(), Signal()
+        skipped = Signal()
+
+        # The run.
+        skipping = Signal()  # the run's count has not come
+        remaining = Signal(8)  # pixels still to take
+        channel = Signal(12)
+        last_channel = Signal(12)
+        final = Signal()  # the next byte is its pixel's last
+        value = Signal(8)  # goes into the word
+        ended, complete = Signal(), Signal()  # the byte was its payload's last, its pixel's last
         element = Signal(range(self._drain))
         first = Signal()  # the next word is its pixel's first
-        skipped = Signal()
-        at_end = y == layer.out_height
-        advance = ~self.o.valid | self.o.ready
-        step = Signal()  # go to the next pixel
+        of_row, of_step = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
 
-        with m.If(self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
-        m.d.comb += progress.complete.eq(at_end & ~skipped | ~layer.key & (layer.out_mode == Mode.DELTA))
+        # In time, because what they are about moves in every second cycle at most.
+        m.d.sync += [
+            at_end.eq(y == layer.out_height),
+            beyond.eq((x >= layer.out_width) & (y != layer.out_height)),
+            between.eq(x != 0),
+            last_channel.eq(layer.in_channels - 1),
+            final.eq(channel == last_channel),
+            progress.complete.eq(at_end & ~skipped | ~layer.key & (layer.out_mode == Mode.DELTA)),
+        ]
+        m.d.comb += [
+            of_row.eq(Mux(first, row, offset)),
+            of_step.eq(Mux(first, x, layer.out_width)),
+            word.offset.eq(offset),
+            place.y.eq(y),
+            place.mask.eq(mask),
+            place.block.eq(x // MASK_COLUMNS),
+            place.column.eq(x % MASK_COLUMNS),
+            place.first.eq(first),
+            place.last.eq(complete),
+        ]
 
         with m.FSM() as fsm:
-            m.d.comb += progress.idle.eq(fsm.ongoing("SKIP") & ~self.o.valid)
+            m.d.comb += progress.idle.eq(fsm.ongoing("SKIP"))
             with m.State("SKIP"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid):
-                    m.d.sync += remaining.eq(byte.value)
+                    m.d.sync += [x.eq(x + byte.value), skipping.eq(1)]
+                    with m.If(byte.value != 0):
+                        m.d.sync += skipped.eq(1)
                     with m.If(byte.last):
                         m.d.sync += progress.truncated.eq(1)
                     with m.Else():
-                        m.next = "SKIPPING"
-            with m.State("SKIPPING"):
-                with m.If(remaining == 0):
+                        m.next = "SETTLE"
+            with m.State("SETTLE"):  # the position is compared, and the next word emptied
+                self._fill(m, value)
+                m.d.sync += [element.eq(0), offset.eq(of_row + of_step)]
+                m.next = "MOVE"
+            with m.State("MOVE"):
+                with m.If(beyond):
+                    m.d.sync += [
+                        x.eq(x - layer.out_width),
+                        y.eq(y + 1),
+                        row.eq(row + layer.out_pitch),
+                        mask.eq(mask + layer.out_mask_pitch),
+                    ]
+                    m.next = "SETTLE"
+                with m.Elif(skipping):
                     m.next = "COUNT"
+                    with m.If(at_end & between):
+                        m.next = "OVERFLOW"
+                with m.Elif((remaining == 0) | ended):
+                    m.next = "SKIP"
                 with m.Elif(at_end):
                     m.next = "OVERFLOW"
                 with m.Else():
-                    m.d.comb += step.eq(1)
-                    m.d.sync += [remaining.eq(remaining - 1), skipped.eq(1)]
+                    m.next = "BYTE"
             with m.State("COUNT"):
                 m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [value.eq(layer.out_zero_point), ended.eq(0)]
                 with m.If(self.i.valid):
-                    m.d.sync += remaining.eq(byte.value)
-                    with m.If(byte.value == 0):
-                        m.next = "SKIP"
-                    with m.Elif(byte.last):
-                        m.d.sync += progress.truncated.eq(1)
-                        m.next = "SKIP"
-                    with m.Else():
-                        m.next = "PIXELS"
-            with m.State("PIXELS"):
-                with m.If(at_end):
-                    m.next = "OVERFLOW"
-                with m.Else():
-                    m.d.comb += self.i.ready.eq(advance)
-                with m.If(self.i.valid & self.i.ready):
-                    self._put(m, element)
-                    m.d.sync += [element.eq(element + 1), channels_left.eq(channels_left - 1)]
-                    with m.If((element == self._drain - 1) | (channels_left == 1)):
-                        m.d.sync += [
-                            self.o.valid.eq(1),
-                            word.offset.eq(offset),
-                            place.y.eq(y),
-                            place.mask.eq(mask),
-                            place.block.eq(x // MASK_COLUMNS),
-                            place.column.eq(x % MASK_COLUMNS),
-                            place.first.eq(first),
-                            place.last.eq(channels_left == 1),
-                            element.eq(0),
-                            first.eq(0),
-                            offset.eq(offset + layer.out_width),
-                        ]
-                    with m.If(byte.last):
-                        m.next = "SKIP"
-                        with m.If((channels_left != 1) | (remaining != 1)):
-                            m.d.sync += progress.truncated.eq(1)
-                    with m.If(channels_left == 1):
-                        m.d.comb += step.eq(1)
-                        m.d.sync += remaining.eq(remaining - 1)
-                        with m.If(remaining == 1):
-                            m.next = "SKIP"
+                    m.d.sync += [remaining.eq(byte.value), skipping.eq(0)]
+                    m.next = "SETTLE"
+                    with m.If(byte.last & (byte.value != 0)):
+                        m.d.sync += [progress.truncated.eq(1), ended.eq(1)]
+            with m.State("BYTE"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [value.eq(byte.value), ended.eq(byte.last), complete.eq(final)]
+                with m.If(self.i.valid):
+                    m.d.sync += channel.eq(channel + 1)
+                    m.next = "PUT"
+            with m.State("PUT"):
+                self._put(m, value, element)
+                m.d.sync += element.eq(element + 1)
+                m.next = "BYTE"
+                with m.If(ended & (~complete | (remaining != 1))):
+                    m.d.sync += progress.truncated.eq(1)
+                with m.If(complete | (element == self._drain - 1)):
+                    m.next = "WORD"
+                with m.Elif(ended):
+                    m.next = "SKIP"
+            with m.State("WORD"):
+                m.d.comb += self.o.valid.eq(1)
+                m.d.sync += value.eq(layer.out_zero_point)
+                with m.If(self.o.ready):
+                    m.d.sync += first.eq(complete)
+                    with m.If(complete):
+                        m.d.sync += [x.eq(x + 1), remaining.eq(remaining - 1), channel.eq(0)]
+                    m.next = "SETTLE"
             with m.State("OVERFLOW"):  # the rest of the payload is of no use
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += progress.overflow.eq(1)
                 with m.If(self.i.valid & byte.last):
                     m.next = "SKIP"
 
-        with m.If(step):
+        with m.If(progress.begin & progress.idle):  # a word that waits keeps its place in any case
             m.d.sync += [
-                x.eq(x + 1),
-                pixel.eq(pixel + 1),
-                offset.eq(pixel + 1),
-                channels_left.eq(layer.in_channels),
+                *(s.eq(0) for s in (x, y, row, mask, channel, skipped)),
+                *(s.eq(0) for s in (progress.truncated, progress.overflow)),
                 first.eq(1),
-            ]
-            with m.If(x + 1 == layer.out_width):
-                m.d.sync += [
-                    x.eq(0),
-                    y.eq(y + 1),
-                    mask.eq(mask + layer.out_mask_pitch),
-                    pixel.eq(next_row),
-                    offset.eq(next_row),
-                    next_row.eq(next_row + layer.out_pitch),
-                ]
-
-        with m.If(progress.begin):
-            m.d.sync += [
-                x.eq(0),
-                y.eq(0),
-                mask.eq(0),
-                next_row.eq(layer.out_pitch),
-                pixel.eq(0),
-                offset.eq(0),
-                channels_left.eq(layer.in_channels),
-                first.eq(1),
-                element.eq(0),
-                skipped.eq(0),
-                progress.truncated.eq(0),
-                progress.overflow.eq(0),
             ]
         return m
 
-    def _put(self, m: Module, element: Signal) -> None:
-        """Put the byte into the word; the first byte of a word makes the others padding."""
-        word, value = self.o.p.word, self.i.payload.value
-        for d in range(self._drain):
-            with m.If(element == d):
-                m.d.sync += [word.codes[d].eq(value), word.valid[d].eq(1)]
-            with m.Elif(element == 0):
-                m.d.sync += [word.codes[d].eq(self.layer.out_zero_point), word.valid[d].eq(0)]
+    def _fill(self, m: Module, value: Signal) -> None:
+        """Make all of the word padding; ``value`` is the zero point."""
+        for code in self.o.p.word.codes:
+            m.d.sync += code.eq(value)
+        m.d.sync += self.o.p.word.valid.eq(0)
+
+    def _put(self, m: Module, value: Signal, element: Signal) -> None:
+        """Put a code into the word; zero points come from the same register, so no code needs a choice."""
+        word = self.o.p.word
+        with m.Switch(element):
+            for d in range(self._drain):
+                with m.Case(d):
+                    m.d.sync += [word.codes[d].eq(value), word.valid[d].eq(1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.crc import catalog
 from amaranth.lib.memory import Memory
@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from stillframe.contract.array import PACKET_BYTES
 from stillframe.contract.packets import CRC_BYTES, HEADER_BYTES, SYNC
 
-from .header import HEADER
+from .header import HEADER, PAYLOAD_BYTE
 
 
 class PacketReceiver(wiring.Component):
@@ -22,8 +22,8 @@ class PacketReceiver(wiring.Component):
     gives the packet's bytes in order, as many as the consumer wants. If ``damaged`` is high, the length is
     above 1024 or the CRC is wrong: neither header nor payload can be relied on.
 
-    Throughput: one byte a cycle, two cycles more a packet. Latency: the header is valid 2 cycles after the
-    last byte, the first payload byte 2 cycles after the header.
+    Throughput: a byte every second cycle, in and out; the CRC takes half of one a cycle. Latency: the header
+    is valid 4 cycles after the last byte, the first payload byte 2 cycles after the header.
 
     Members:
         i: Bytes from the host.
@@ -43,85 +43,101 @@ class PacketReceiver(wiring.Component):
                 "i": In(stream.Signature(8)),
                 "header": Out(stream.Signature(HEADER)),
                 "damaged": Out(1),
-                "payload": Out(stream.Signature(8)),
+                "payload": Out(stream.Signature(PAYLOAD_BYTE)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(8).create()
+        hunting = Signal()  # for SYNC; a reset costs the CRC no logic, its own ``start`` would
+        m.submodules.crc = crc = ResetInserter(hunting)(catalog.CRC32_ISO_HDLC(4).create())
         m.submodules.buffer = buffer = Memory(
             shape=8, depth=PACKET_BYTES, init=[], attrs={"ram_style": "block"}
         )
         write, read = buffer.write_port(), buffer.read_port()
 
-        fields = Signal(8 * (HEADER_BYTES - 1), reset_less=True)  # type, sequence, length(2)
-        index = Signal(range(PACKET_BYTES + 1))
-        taken = Signal()
-        fetched = Signal()  # the buffer's output is a byte of the payload
-        fetch = Signal()
-        advance = Signal()
-        length = fields[16:]
+        byte = Signal(8, reset_less=True)
+        came = Signal()  # the byte is there: decide; the CRC takes its lower half, then its upper half
+        upper = Signal()
+        taking = Signal()
         m.d.comb += [
-            taken.eq(self.i.valid & self.i.ready),
-            crc.data.eq(self.i.payload),
+            self.i.ready.eq(taking & ~came),
+            crc.data.eq(Mux(upper, byte[4:], byte[:4])),
+            crc.valid.eq(came | upper),
+        ]
+        m.d.sync += [came.eq(self.i.valid & self.i.ready), upper.eq(came & ~hunting)]
+        with m.If(self.i.ready):
+            m.d.sync += byte.eq(self.i.payload)
+
+        fields = Signal(8 * (HEADER_BYTES - 1), reset_less=True)  # type, sequence, length(2)
+        length = fields[16:]
+        index = Signal(range(PACKET_BYTES + 1))
+        reached = Signal()
+        at_end = Signal()  # the same, in time: the index moves in every second cycle at most
+        fetched = Signal()  # the buffer's output is a byte of the payload
+        m.d.comb += [
+            reached.eq(index == length),
             self.header.payload.kind.eq(fields[0:8]),
             self.header.payload.sequence.eq(fields[8:16]),
             self.header.payload.length.eq(length),
             # One counter addresses both ports: the buffer is never written and read in the same cycle.
             write.addr.eq(index),
-            write.data.eq(self.i.payload),
+            write.data.eq(byte),
             read.addr.eq(index),
-            read.en.eq(fetch & ~write.en),
-            fetch.eq(~fetched | advance),
-            advance.eq(~self.payload.valid | self.payload.ready),
+            read.en.eq(0),
         ]
+        m.d.sync += at_end.eq(reached)
 
         with m.FSM():
             with m.State("SYNC"):
-                m.d.comb += self.i.ready.eq(1)
-                m.d.comb += crc.start.eq(1)
+                m.d.comb += [hunting.eq(1), taking.eq(1)]
                 m.d.sync += index.eq(0)
-                with m.If(self.i.valid & (self.i.payload == SYNC)):
+                with m.If(came & (byte == SYNC)):
                     m.next = "HEADER"
             with m.State("HEADER"):
-                m.d.comb += [self.i.ready.eq(1), crc.valid.eq(taken)]
-                with m.If(taken):
-                    m.d.sync += [fields.eq(Cat(fields[8:], self.i.payload)), index.eq(index + 1)]
+                m.d.comb += taking.eq(1)
+                with m.If(came):
+                    m.d.sync += [fields.eq(Cat(fields[8:], byte)), index.eq(index + 1)]
                     with m.If(index == HEADER_BYTES - 2):
+                        m.d.sync += index.eq(0)
                         m.next = "LENGTH"
             with m.State("LENGTH"):
-                m.d.sync += [index.eq(0), self.damaged.eq(length > PACKET_BYTES)]
+                m.d.sync += self.damaged.eq(length > PACKET_BYTES)
+                m.next = "PAYLOAD"
                 with m.If(length > PACKET_BYTES):
                     m.next = "OFFER"
-                with m.Elif(length == 0):
-                    m.next = "CRC"
-                with m.Else():
-                    m.next = "PAYLOAD"
             with m.State("PAYLOAD"):
-                m.d.comb += [self.i.ready.eq(1), crc.valid.eq(taken), write.en.eq(taken)]
-                with m.If(taken):
+                m.d.comb += [taking.eq(1), write.en.eq(came & ~at_end)]
+                with m.If(came):
                     m.d.sync += index.eq(index + 1)
-                    with m.If(index + 1 == length):
-                        m.d.sync += index.eq(0)
+                    with m.If(at_end):  # the CRC's first byte
+                        m.d.sync += index.eq(1)
                         m.next = "CRC"
             with m.State("CRC"):
-                m.d.comb += [self.i.ready.eq(1), crc.valid.eq(taken)]
-                with m.If(taken):
+                m.d.comb += taking.eq(1)
+                with m.If(came):
                     m.d.sync += index.eq(index + 1)
                     with m.If(index == CRC_BYTES - 1):
-                        m.next = "VERIFY"
+                        m.d.sync += index.eq(0)
+                        m.next = "CRC'S END"
+            with m.State("CRC'S END"):
+                m.next = "VERIFY"
             with m.State("VERIFY"):
-                m.d.sync += [index.eq(0), self.damaged.eq(~crc.match_detected)]
+                m.d.sync += self.damaged.eq(~crc.match_detected)
                 m.next = "OFFER"
             with m.State("OFFER"):
-                m.d.comb += self.header.valid.eq(1)
-                with m.If(fetch):
-                    m.d.sync += fetched.eq(index != length)
-                    with m.If(index != length):
-                        m.d.sync += index.eq(index + 1)
-                with m.If(advance):  # a register: a block RAM's output is late in its cycle
-                    m.d.sync += [self.payload.valid.eq(fetched), self.payload.payload.eq(read.data)]
+                m.d.comb += [self.header.valid.eq(1), read.en.eq(~fetched & ~at_end)]
+                with m.If(read.en):
+                    m.d.sync += [fetched.eq(1), index.eq(index + 1)]
+                with m.If(self.payload.ready):
+                    m.d.sync += self.payload.valid.eq(0)
+                with m.If(fetched & ~self.payload.valid):  # a block RAM's output is late: into a register
+                    m.d.sync += [
+                        self.payload.valid.eq(1),
+                        self.payload.payload.value.eq(read.data),
+                        self.payload.payload.last.eq(reached),
+                        fetched.eq(0),
+                    ]
                 with m.If(self.header.ready):
                     m.d.sync += [fetched.eq(0), self.payload.valid.eq(0)]
                     m.next = "SYNC"

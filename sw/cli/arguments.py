@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from stillframe import __version__
 from stillframe.contract import StillframeError
+from stillframe.contract.boards import BOARDS
 from stillframe.video.value_range import ValueRange
 
 from . import bench, train_occupancy, train_ucf101
@@ -66,6 +67,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         ),
         Parser,
     )
+    _build(
+        commands.add_parser(
+            "build", help="make the bitstream of an array for a board, with open tools", allow_abbrev=False
+        )
+    )
+    commands.add_parser("devices", help="list the boards that are plugged in", allow_abbrev=False)
+    _flash(commands.add_parser("flash", help="load a bitstream into a board", allow_abbrev=False))
     commands.add_parser(
         "doctor", help="what is installed, what is missing, how to get it", allow_abbrev=False
     )
@@ -164,7 +172,12 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beside", metavar="MODEL", help="run another model on the same frames, and say what this one saves"
     )
-    parser.add_argument("--device", metavar="NAME", default="sim", help="where to run: sim (default)")
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        default="sim",
+        help="where to run: sim (default), serial (the board that is plugged in) or serial:PORT[?baud=RATE]",
+    )
     parser.add_argument("--no-verify", action="store_true", help="do not compare with the golden model")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all counts as JSON")
     parser.add_argument(
@@ -194,6 +207,29 @@ def _check(parser: argparse.ArgumentParser) -> None:
         help=f"frames to calibrate with and to plan by; without, the conversion takes noise: {CLIP_HELP}",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write everything as JSON")
+
+
+def _build(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD", help=f"one out of {', '.join(BOARDS)}")
+    parser.add_argument(
+        "--array", metavar="BxL[@PART]", help="banks x lanes a bank (default: that of the ready bitstream)"
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=number("--seed", 0),
+        help="of the placer (default: that of the ready bitstream)",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", type=Path, help="folder to write (default build/BOARD-ARRAY)"
+    )
+
+
+def _flash(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD", help=f"one out of {', '.join(BOARDS)}")
+    parser.add_argument(
+        "--bitstream", metavar="FILE", type=Path, help="what to load (default: the ready bitstream)"
+    )
 
 
 def _train(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:

@@ -1,7 +1,7 @@
 """Entry point: picks the command, turns errors into one message and the exit status.
 
-Exit status: 0 all equal (``check``: it fits), 1 something differed (it does not fit), 2 the input or its use
-is wrong, 130 interrupted.
+Exit status: 0 all equal (``check``, ``build``: it fits), 1 something differed (it does not fit), 2 the input
+or its use is wrong, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -44,6 +44,12 @@ def execute(arguments: Sequence[str]) -> int:
                 from .bench import bench as command
             case "train":
                 from .train import train as command
+            case "build":
+                from .build import build as command
+            case "devices":
+                from .boards import devices as command
+            case "flash":
+                from .boards import flash as command
             case _:
                 from .doctor import doctor as command
         return command(options)

@@ -21,7 +21,7 @@ from .walk import live_rows, walk
 ERROR = 0.05
 """Most by which a frame's estimate differs from the device's count of the same frames (docs/planner.md)."""
 
-AROUND = 11
+AROUND = 14
 """Cycles of the sequencer around a layer's work."""
 
 REST = FIELD_WORDS + 3
@@ -111,7 +111,9 @@ def time_layer(network: Network, layer: int, everything: bool, marks: list[Marks
         if fused:  # of rows in which the second tensor changed
             whole |= rows_with(marks[1])
         steps = Steps.of(network, layer, whole, work, flags)
-        return time_mac(steps, finding(network, layer, steps.rows), network.config.banks, fused)
+        find, copying = finding(network, layer, steps.rows), network.copying(layer)
+        every = network.word_cycles(layer) if fused else 0
+        return time_mac(steps, find, network.config.banks, copying, every)
     given = np.ones_like(flags) if everything else live_rows(network, layer, marks)
     return time_windows(network, layer, given, flags)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import MASK_COLUMNS, TABLE_ROWS
-from stillframe.contract.memory_map import Param
+from stillframe.contract.memory_map import PARAM_COLUMNS, param_columns
 from stillframe.frontend.graph import Int8
 from stillframe.frontend.shapes import map_shape
 
@@ -126,14 +126,18 @@ def _channelwise(weights: Int8, stride: int, config: ArrayConfig) -> Int8:
 
 
 def pack_params(product: Product, config: ArrayConfig) -> Words:
-    """PARAMS rows of a MAC layer, uint32 (borders x rows, 3 x drain); elements without a channel hold 0."""
+    """PARAMS rows of a MAC layer, uint32 (borders x rows, 3 x drain); elements without a channel hold 0.
+
+    None is marked as a layer's last.
+    """
     (borders, channels), drain = product.bias.shape, config.drain
     words = -(-channels // drain)
-    params = np.zeros((borders, words * drain, len(Param)), np.int64)
-    params[:, :channels, Param.BIAS] = product.bias
-    params[:, :channels, Param.MULTIPLIER] = product.multiplier
-    params[:, :channels, Param.SHIFT] = np.maximum(-product.shift, 0) | np.maximum(product.shift, 0) << 8
-    return (params & 0xFFFFFFFF).astype(np.uint32).reshape(borders * words, drain * len(Param))
+    left, right = np.maximum(product.shift, 0), np.maximum(-product.shift, 0)
+    bits = {"bias": product.bias, "multiplier": product.multiplier, "right": right, "left": left}
+    columns = np.zeros((PARAM_COLUMNS, borders, words * drain), np.int64)
+    columns[:, :, :channels] = param_columns(bits)
+    by_row = columns.reshape(PARAM_COLUMNS, borders * words, drain).swapaxes(0, 1)
+    return by_row.astype(np.uint32).reshape(borders * words, PARAM_COLUMNS * drain)
 
 
 def pack_sum_params(result: tuple[int, int], words: int, config: ArrayConfig) -> Words:

@@ -43,6 +43,7 @@ def violations(network: Network) -> Iterator[StillframeError]:
                 f"{step.operators} gives, got {channels}",
                 "give the layer fewer channels",
             )
+        yield from _params_violations(network, layer)
         try:
             if step.product is not None:
                 source = network.lowered.tensors[step.inputs[0]]
@@ -51,6 +52,18 @@ def violations(network: Network) -> Iterator[StillframeError]:
                 bounds.check_add(step.add)
         except StillframeError as error:
             yield error
+
+
+def _params_violations(network: Network, layer: int) -> Iterator[StillframeError]:
+    """What is wrong with the number of a layer's parameters, where a layer's have a memory of their own."""
+    config, rows = network.config, network.param_rows(layer)
+    if 0 < config.params_cache < rows <= config.params_words:
+        yield StillframeError(
+            f"layer {network.name(layer)!r}: expected at most {config.params_cache} words of {config.drain} "
+            f"channels' PARAMS in a layer on array {config.name}, got {rows}",
+            "give the layer fewer channels, an average's window less padding, or take an array of one bank, "
+            "for example --array 1x16",
+        )
 
 
 def _window_violations(step: Step) -> Iterator[StillframeError]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, MASK_COLUMNS, TABLE_ROWS
+from stillframe.contract.array import ACC_BITS, MASK_COLUMNS, PARAMS_BITS, TABLE_ROWS
 
 from .layout import table_blocks
 from .network import Modes, Network
@@ -49,7 +49,7 @@ def memory_sizes(config: ArrayConfig) -> dict[str, tuple[int, int]]:
         "ROWS": (config.rows, 1),
         "STATE": (config.state_words, ACC_BITS * drain),
         "WEIGHTS": (config.weights_words, 8 * config.total_lanes),
-        "PARAMS": (config.params_words, 72 * drain),
+        "PARAMS": (config.params_words, PARAMS_BITS * drain),
         "TABLES": (config.tables_words, 32 * drain),
     }
 
@@ -91,16 +91,13 @@ def _shares(network: Network, modes: Modes) -> dict[str, list[int]]:
     }
     for layer in network.layers:
         step, layout = network.step(layer), layouts[layer]
-        weights = params = 0
+        weights = 0
         if step.product is not None:
             passes = network.groups(layer) if step.product.weights is not None else 1
             weights = passes * network.weight_rows(layer)
-            params = step.product.bias.shape[0] * layout.words
-        if step.add is not None:
-            params += layout.words
         shares["STATE"].append(layout.size if network.uses_state(layer, modes) else 0)
         shares["WEIGHTS"].append(weights)
-        shares["PARAMS"].append(params)
+        shares["PARAMS"].append(network.param_rows(layer))
         shares["TABLES"].append(TABLE_ROWS * table_blocks(step.table, layout.channels, config))
     return shares
 

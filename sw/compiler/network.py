@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig, Mode, Op
+from stillframe.contract.array import PARAMS_COPIED
 from stillframe.frontend.graph import Graph, Tensor
 
 from .layout import TensorLayout
@@ -149,6 +150,10 @@ class Network:
         """Passes of the array over an output row."""
         return -(-self.layouts[layer].channels // self.pass_channels(layer))
 
+    def word_cycles(self, layer: int) -> int:
+        """Cycles of the drain for a word of a MAC layer: one, or those in which a second tensor is added."""
+        return 2 * self.config.add_cycles if self.step(layer).fused else 1
+
     def span(self, layer: int) -> int:
         """Columns from the first one of a layer's window to its last."""
         step = self.step(layer)
@@ -175,6 +180,17 @@ class Network:
             return 1
         words = 1 if self.channelwise(layer) else self.layouts[self.source(layer)].words
         return step.window[0] * step.window[1] * words * self.tap_rows(layer)
+
+    def param_rows(self, layer: int) -> int:
+        """PARAMS rows of a layer: of its products, for each border a row for each word; and of its sums."""
+        step, words = self.step(layer), self.layouts[layer].words
+        borders = 0 if step.product is None else step.product.bias.shape[0]
+        return words * (borders + (step.add is not None))
+
+    def copying(self, layer: int) -> int:
+        """Rows of block RAM of which a layer's parameters are copied when it starts, one a cycle."""
+        config = self.config
+        return self.param_rows(layer) * config.drain // PARAMS_COPIED if config.params_cache else 0
 
     def macs_dense(self, layer: int) -> int:
         """Multiplications of a dense pass over taps inside the image, real channels only."""

@@ -10,14 +10,19 @@ from .network import Network
 from .profile import Marks
 from .rows import AHEAD, Counts, Rows, Times, finding
 
-FIRST = 8
+FIRST = 6
 """Cycles from a row to its first read."""
 
-ENCODED = {Op.ADD: 27, Op.POOL: 8, Op.CONCAT: 8}
-"""Cycles from the last word read for an output word to the encoder's read of the one last sent."""
+ENCODED = {Op.ADD: 27, Op.POOL: 9, Op.CONCAT: 9}
+"""Cycles from the last word read for an output word to the encoder's read of the one last sent; of an ADD as
+many more as the adder takes for that word."""
 
 WRITTEN = 5
 """Cycles from there to the mask writer."""
+
+COPIED = 4
+"""Cycles from an ADD layer's start to its first read, beside one for each row that is copied of its
+parameters."""
 
 
 def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Times:
@@ -32,15 +37,18 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
     find = finding(network, layer, rows)
     reads = rows.pick(np.broadcast_to(row_reads(network, layer), given.shape)).T
     closing = rows.pick(flags * target.words).T
+    after = ENCODED[step.op] + (network.config.add_cycles if step.op is Op.ADD else 0)
     # The encoder reads for the last words when no window is read any more.
     encoded = target.width * target.words / np.maximum(reads, 1)
     found = taken = reader = writer = np.zeros(len(given))
+    if copying := network.copying(layer):
+        reader = reader + COPIED + copying
     for row, cycles in enumerate(reads):
         there = rows.given[:, row]
         found = np.where(there, np.maximum(found + find[row], taken + AHEAD), found)
         taken = np.maximum(found, reader - FIRST)
         reader = np.where(there, np.maximum(taken + FIRST, reader) + cycles, reader)
-        last = reader + ENCODED[step.op] * (1 - encoded[row]) + WRITTEN
+        last = reader + after * (1 - encoded[row]) + WRITTEN
         writer = np.where(there, np.maximum(last, writer) + closing[row], writer)
     return np.maximum(writer, found + find[-1])
 
@@ -48,7 +56,8 @@ def time_windows(network: Network, layer: int, given: Marks, flags: Marks) -> Ti
 def row_reads(network: Network, layer: int) -> Counts:
     """Cycles in which the CODES memory is read for each output row: int64 (rows,).
 
-    A word of the windows each, and one of the codes last sent for each word of output.
+    A word of the windows each, and one of the codes last sent for each word of output. Where the adder takes
+    more than a cycle for a word, the latter is read in between.
     """
     step, target = network.step(layer), network.layouts[layer]
     sources = [network.layouts[source] for source in network.sources(layer)]
@@ -61,5 +70,6 @@ def row_reads(network: Network, layer: int) -> Counts:
         start = place * step.strides[axis] - step.padding[axis][0]
         inside.append((start + step.window[axis]).clip(0, size) - start.clip(0, size))
     taps = np.maximum(inside[0][:, None] * inside[1], 1) * len(sources)
-    reads: Counts = (taps + 1).sum(axis=1) * target.words
+    cycles = np.maximum(taps * network.config.add_cycles, taps + 1) if step.op is Op.ADD else taps + 1
+    reads: Counts = cycles.sum(axis=1) * target.words
     return reads

@@ -25,7 +25,7 @@ FOUND = 4
 LEAST = 3
 """Cycles of it for a row whose kernel has fewer rows than that."""
 
-AHEAD = 3
+AHEAD = 4
 """Cycles from a row that is taken to the next one, if that was found meanwhile."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from stillframe.contract import Memory
 from stillframe.contract.array import LAYER_WORDS
 from stillframe.contract.layer import pack_layer
-from stillframe.contract.memory_map import columns
+from stillframe.contract.memory_map import PARAM_LAST, columns
 from stillframe.contract.program import LayerSpec, Segment
 
 from .layout import Words, pack_params, pack_sum_params, pack_table, pack_weights
@@ -32,11 +32,14 @@ def _weights(network: Network) -> Iterator[Words]:
 
 def _params(network: Network) -> Iterator[Words]:
     for layer in network.layers:
-        step = network.step(layer)
+        step, rows = network.step(layer), []
         if (product := network.product(layer)) is not None:
-            yield pack_params(product, network.config)
+            rows.append(pack_params(product, network.config))
         if step.add is not None:
-            yield pack_sum_params(step.add.result, network.layouts[layer].words, network.config)
+            rows.append(pack_sum_params(step.add.result, network.layouts[layer].words, network.config))
+        if rows:
+            rows[-1][-1, -1] |= PARAM_LAST
+        yield from rows
 
 
 def _tables(network: Network) -> Iterator[Words]:

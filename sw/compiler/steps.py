@@ -16,9 +16,6 @@ from .profile import Marks
 from .rows import Counts, Rows, Times
 from .walk import Row, Walk
 
-EVERY = 2
-"""Cycles of the drain for a word to which a second tensor is added."""
-
 
 @dataclass(frozen=True)
 class Steps:
@@ -92,7 +89,7 @@ class Steps:
         pass_words[-1] = network.layouts[layer].words - pass_words[:-1].sum()
         touched = walk.touched | whole[:, :, None, None]
         words = rows.pick(touched * pass_words[:, None])
-        cycles = words * (EVERY if network.step(layer).fused else 1)
+        cycles = words * network.word_cycles(layer)
         drain = np.maximum(cycles, there[..., 0])
         write = _by_block(cycles, row)
         write[..., -1] += rows.pick(_closing(touched, pass_words) * flags[:, :, None])

@@ -47,19 +47,24 @@ WRITTEN = 26
 """Cycles from a word drained to the mask writer."""
 
 SUMMED = 21
-"""Cycles more if a second tensor is added to it."""
+"""Cycles more if a second tensor is added to it, and as many as the drain takes for the word."""
+
+COPIED = 4
+"""Cycles from a layer's start until its first word can be drained, beside one for each row that is copied of
+its parameters."""
 
 
-def time_mac(steps: Steps, find: Times, groups: int, fused: bool = False) -> Times:
+def time_mac(steps: Steps, find: Times, groups: int, copying: int = 0, fused: int = 0) -> Times:
     """Cycles from a layer's start until all of its output is in the masks: (frames,).
 
     Args:
         steps: What there is to do.
         find: Cycles of the row finder (:func:`~.rows.finding`).
         groups: Scanners, of all classes together.
-        fused: A second tensor is added to what the layer gives.
+        copying: Rows of parameters to be copied before a word is drained.
+        fused: Cycles of the drain for a word if a second tensor is added to what the layer gives, else 0.
     """
-    written = WRITTEN + SUMMED if fused else WRITTEN
+    written = WRITTEN + SUMMED + fused if fused else WRITTEN
     count, frames, classes = steps.taps.shape
     if not count:
         return find[-1]
@@ -69,6 +74,7 @@ def time_mac(steps: Steps, find: Times, groups: int, fused: bool = False) -> Tim
     scan_begin, scan_end = np.zeros(by_class), np.zeros(by_class)
     bank_begin, bank_end = np.zeros(by_class), np.zeros(by_class)
     drain_begin, drain_end, write_begin, write_end = (np.zeros(by_frame) for _ in range(4))
+    drain_end[0] = COPIED + copying if copying else 0
     waiting = EVENTS * (1 + groups // classes) if groups > 1 else EVENTS
     before_scan, before_bank = _Queue(steps.words, WORDS_FOUND), _Queue(steps.items, waiting)
     before_write = _Queue(steps.drained, WORDS)

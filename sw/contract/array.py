@@ -21,8 +21,17 @@ PIXEL_CHANNELS = 1024
 """Channels of a pixel of a tensor that the link or a layer on codes writes: the mask writer gathers the masks
 of a pixel's words side by side."""
 
-LUT_RAM_DEPTH = 128
-"""A requantisation memory that is no deeper is LUT RAM: it is so wide that it would waste block RAM."""
+PARAMS_COPIED = 2
+"""Channels in a block RAM's row of the requantisation memory where a layer's parameters are copied."""
+
+PARAMS_CACHED = 512
+"""Channels that they can be copied of on a real part."""
+
+PARAMS_BITS = 72
+"""Bits of a channel in the requantisation memory."""
+
+PARAMS_GRANULE = 9
+"""Bits of the requantisation memory that are written together: a lane of a block RAM."""
 
 TABLE_ROWS = 64
 """32-bit words that one channel's activation table takes (256 codes, four a word)."""
@@ -51,6 +60,9 @@ SUM_BITS = 30
 
 DRAIN_MULTIPLIERS = 4
 """18 x 18 multipliers that each drained element takes, in its requantiser."""
+
+ADD_MULTIPLIERS = 2
+"""Those that each lane of the adder of residuals takes."""
 
 PACKET_BYTES = 1024
 """Largest packet payload."""
@@ -123,6 +135,42 @@ def block_rams(depth: int, width: int, granules: int = 1) -> int:
 
 
 @dataclass(frozen=True)
+class BlockRow:
+    """``across`` blocks of ``rows`` x ``bits`` side by side: so many words of a memory."""
+
+    rows: int
+    bits: int
+    across: int
+
+
+def block_rows(depth: int, width: int, granules: int = 1) -> tuple[BlockRow, ...]:
+    """Rows of blocks, the longest first, that make up a memory of :mod:`stillframe.hw.block_ram`.
+
+    The least blocks, and of those the fewest rows, since there is a multiplexer behind them. The granules of
+    a word are as in :func:`block_rams`. Blocks of 36 bits have no register of their own for all of them.
+    """
+
+    def across(bits: int) -> int:
+        lanes = granules * math.ceil(width / granules / min(bits, 9))
+        return math.ceil(lanes / max(1, bits // 9))
+
+    kinds = [BlockRow(rows, bits, across(bits)) for rows, bits in _MODES[1:]]
+    step = kinds[0].rows
+    best: list[tuple[int, tuple[BlockRow, ...]]] = [(0, ())]
+    for words in range(step, depth + step, step):
+        ways = [(best[max(0, words - kind.rows) // step], kind) for kind in kinds]
+        best.append(
+            min(((n + k.across, (k, *rows)) for (n, rows), k in ways), key=lambda w: (w[0], len(w[1])))
+        )
+    return tuple(sorted(best[-1][1], key=lambda row: -row.rows))
+
+
+def registered_block_rams(depth: int, width: int, granules: int = 1) -> int:
+    """Block RAMs that a memory of :mod:`stillframe.hw.block_ram` takes."""
+    return sum(row.across for row in block_rows(depth, width, granules))
+
+
+@dataclass(frozen=True)
 class ArrayConfig:
     """An array of ``banks`` x ``lanes`` multipliers and the memories around it.
 
@@ -137,7 +185,7 @@ class ArrayConfig:
         events_words: Depth of the event memory, in words of ``drain`` 9-bit deltas.
         state_words: Depth of the state memory, in words of ``drain`` accumulators.
         weights_words: Depth of the weight memory, in words of one int8 weight per lane.
-        params_words: Depth of the requantisation memory, in words of ``drain`` channels.
+        params_words: Depth of the requantisation memory, in words of ``drain`` channels of 72 bits.
         tables_words: Depth of the activation tables, in 32-bit words per drained element.
         masks_words: Depth of the change-mask memory, in words of ``MASK_COLUMNS`` x ``drain`` bits.
         rows: Depth of the row-flag memory, in tensor rows.
@@ -173,9 +221,31 @@ class ArrayConfig:
         return self.lanes // self.group
 
     @property
+    def add_lanes(self) -> int:
+        """Lanes of the adder of residuals: for each element of a word, or for half of them where the part's
+        multipliers are short."""
+        if self.part == VIRTUAL:
+            return self.drain
+        spare = PARTS[self.part].multipliers - self.total_lanes - DRAIN_MULTIPLIERS * self.drain
+        return self.drain if ADD_MULTIPLIERS * self.drain <= spare else self.drain // 2
+
+    @property
+    def add_cycles(self) -> int:
+        """Cycles that the adder takes for each of a sum's two words."""
+        return self.drain // self.add_lanes
+
+    @property
     def pixel_words(self) -> int:
         """Words of the largest pixel that the link or a layer on codes writes."""
         return PIXEL_CHANNELS // self.drain
+
+    @property
+    def params_cache(self) -> int:
+        """Words of ``drain`` channels that a layer's parameters are copied into when it starts; 0 where words
+        are so narrow that the requantisation memory gives one a cycle. A power of two."""
+        if self.drain < WIDE_DRAIN:
+            return 0
+        return self.params_words if self.part == VIRTUAL else PARAMS_CACHED // self.drain
 
     @property
     def name(self) -> str:
@@ -187,13 +257,13 @@ class ArrayConfig:
         """Block RAMs taken by the memories above, with layers, counters and packet buffer."""
         d = self.drain
         return (
-            block_rams(self.codes_words, 8 * d)
+            registered_block_rams(self.codes_words, 8 * d, max(1, d // 4))
             + self.banks * block_rams(self.events_words, 9 * self.group)
-            + block_rams(self.state_words, ACC_BITS * d, d)
+            + registered_block_rams(self.state_words, ACC_BITS * d, d)
             + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
             + self._params_block_rams
             + d * block_rams(self.tables_words, 32)
-            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group)
+            + self.banks * block_rams(self.masks_words, MASK_COLUMNS * self.group, self.group)
             + block_rams(self.rows, 1)
             + block_rams(LAYER_WORDS * self.layers, 32)
             + block_rams(COUNTER_WORDS * self.layers, 32)
@@ -203,10 +273,9 @@ class ArrayConfig:
     @property
     def _params_block_rams(self) -> int:
         """Those of biases, multipliers and shifts."""
-        if self.params_words <= LUT_RAM_DEPTH:
-            return 0
-        d = self.drain
-        return 2 * block_rams(self.params_words, 32 * d, d) + block_rams(self.params_words, 8 * d, d)
+        across = PARAMS_COPIED if self.params_cache else self.drain
+        bits = PARAMS_BITS * across
+        return block_rams(self.params_words * self.drain // across, bits, bits // PARAMS_GRANULE)
 
     def as_dict(self) -> dict[str, int | str]:
         """The fields as plain values, for program files and the info memory."""
@@ -272,12 +341,14 @@ def _virtual(banks: int, lanes: int) -> ArrayConfig:
 def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
     total = banks * lanes
     drain = 4 * banks
-    while drain > banks and total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    each = DRAIN_MULTIPLIERS + ADD_MULTIPLIERS // 2  # at least: the adder may have half as many lanes
+    least = max(banks, 2)
+    while drain > least and total + each * drain > part.multipliers:
         drain //= 2
-    if total + DRAIN_MULTIPLIERS * drain > part.multipliers:
+    if total + each * drain > part.multipliers:
         raise StillframeError(
             f"array {text!r}: expected at most {part.multipliers} multipliers on an LFE5U-{part.name}, "
-            f"got {total} lanes + {DRAIN_MULTIPLIERS} for each requantiser",
+            f"got {total} lanes + {each * least} for {least} requantisers and an adder",
             "choose fewer lanes or a larger part",
         )
     blocks = part.block_rams
@@ -300,9 +371,14 @@ def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
         masks_words=math.ceil(blocks * shares.masks) * elements // drain,
         rows=1024,
     )
+    state_blocks = registered_block_rams(512, ACC_BITS * drain, drain)
+    while without_state.block_rams + state_blocks > blocks and without_state.codes_words > elements:
+        # The least state there can be comes before all of the codes' share.
+        fewer = without_state.codes_words - elements // drain
+        without_state = replace(without_state, codes_words=fewer)
     state_blocks = blocks - without_state.block_rams
     depths = range(512, 1 << 16, 512)
-    fitting = [n for n in depths if block_rams(n, ACC_BITS * drain, drain) <= state_blocks]
+    fitting = [n for n in depths if registered_block_rams(n, ACC_BITS * drain, drain) <= state_blocks]
     if not fitting:
         raise StillframeError(
             f"array {text!r}: expected at most {blocks} block RAMs on an LFE5U-{part.name}, "

@@ -5,9 +5,16 @@ The host bus addresses (memory, column, row). A row is one word of the memory; a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from .array import ACC_BITS, COUNTER_WORDS, LAYER_WORDS, ArrayConfig
+
+Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
 
 class Memory(IntEnum):
@@ -15,7 +22,7 @@ class Memory(IntEnum):
 
     LAYERS = 0  # descriptors: row = layer * LAYER_WORDS + word
     WEIGHTS = 1  # column k: lanes 4k to 4k+3 of all banks, a signed byte each, lane 4k lowest
-    PARAMS = 2  # columns 3d, 3d+1, 3d+2 of drained element d: see Param
+    PARAMS = 2  # columns d, drain+d, 2*drain+d of drained element d: see PARAM_FIELDS
     TABLES = 3  # column d: four int8 codes a row, from code -128 up, lowest byte first
     STATE = 4  # column d: one accumulator, sign-extended
     CODES = 5  # column k: elements 4k to 4k+3 of an activation word, a signed byte each
@@ -23,12 +30,33 @@ class Memory(IntEnum):
     INFO = 7  # read only: see INFO_WORDS
 
 
-class Param(IntEnum):
-    """Columns of the requantisation memory within one channel."""
+PARAM_FIELDS = {"bias": 32, "multiplier": 31, "right": 5, "left": 3, "last": 1}
+"""Bits of what PARAMS holds for a channel, lowest first: a word of 72. ``bias`` is int32, ``multiplier`` Q31,
+0 to 2**31 - 1; of the shifts, in bits, one is 0. ``last`` marks the last element of a layer's last row."""
 
-    BIAS = 0  # int32
-    MULTIPLIER = 1  # Q31, 0 to 2**31 - 1
-    SHIFT = 2  # right shift in bits 0 to 4, left shift in bits 8 to 10; one of them is 0
+PARAM_COLUMN_BITS = 27
+"""Bits of a channel's word in a column, the last column's 18 included: three and two lanes of a block RAM."""
+
+PARAM_COLUMNS = -(-sum(PARAM_FIELDS.values()) // PARAM_COLUMN_BITS)
+"""Columns of a channel's word, lowest bits first."""
+
+PARAM_LAST = 1 << (sum(PARAM_FIELDS.values()) - 1) % PARAM_COLUMN_BITS
+"""``last`` in the last column."""
+
+
+def param_columns(fields: Mapping[str, Number]) -> list[Number]:
+    """The columns of a channel's word, of :data:`PARAM_FIELDS`; integers or int64 arrays of one shape."""
+    columns = [0 * value for value in list(fields.values())[:1] * PARAM_COLUMNS]
+    place = 0
+    for name, bits in PARAM_FIELDS.items():
+        value = fields[name] & ((1 << bits) - 1) if name in fields else 0
+        for column in range(PARAM_COLUMNS):
+            shift = place - column * PARAM_COLUMN_BITS
+            if -bits < shift < PARAM_COLUMN_BITS:
+                part = value << shift if shift >= 0 else value >> -shift
+                columns[column] = columns[column] | part & ((1 << PARAM_COLUMN_BITS) - 1)
+        place += bits
+    return columns
 
 
 class Counter(IntEnum):
@@ -46,7 +74,7 @@ MAX_LEFT_SHIFT = 7
 MAGIC = 0x53544C46
 """First word of the info memory: "STLF"."""
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 """Version of the packets, the memory map and the layer descriptor together."""
 
 INFO_FIELDS = (
@@ -82,7 +110,7 @@ def columns(memory: Memory, config: ArrayConfig) -> int:
         case Memory.WEIGHTS:
             return config.total_lanes // 4
         case Memory.PARAMS:
-            return 3 * config.drain
+            return PARAM_COLUMNS * config.drain
         case Memory.TABLES | Memory.STATE:
             return config.drain
         case Memory.CODES:

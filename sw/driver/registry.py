@@ -11,27 +11,46 @@ from .device import Device
 from .transport import Transport
 
 
-def _simulation(config: ArrayConfig, **options: Any) -> Transport:
+def _simulation(config: ArrayConfig, address: str, **options: Any) -> Transport:
     # By name, so that the driver does without the simulation's dependencies until somebody asks for it.
+    if address:
+        raise StillframeError(f"device sim: expected no address, got {address!r}", "name it sim")
     native = importlib.import_module("stillframe.sim.native")
     transport: Transport = native.open_sim(config, **options)
     return transport
 
 
-TRANSPORTS: dict[str, Callable[..., Transport]] = {"sim": _simulation}
-"""What opens a transport, by the device's name; takes the array and the options of :func:`open_device`."""
+def _serial(config: ArrayConfig, address: str, on_status: object = None) -> Transport:
+    serial_port = importlib.import_module("stillframe.driver.serial_port")
+    transport: Transport = serial_port.open_serial(address)
+    return transport
+
+
+def _simulated_serial(config: ArrayConfig, address: str, **options: Any) -> Transport:
+    simserial = importlib.import_module("stillframe.sim.simserial")
+    transport: Transport = simserial.open_simserial(config, address, **options)
+    return transport
+
+
+TRANSPORTS: dict[str, Callable[..., Transport]] = {
+    "sim": _simulation,
+    "serial": _serial,
+    "simserial": _simulated_serial,
+}
+"""What opens a transport, by the device's kind; takes the array, the address behind the kind, and the options
+of :func:`open_device`."""
 
 
 def check_name(name: str) -> None:
-    """See that there is a device of that name, without opening it.
+    """See that there is a kind of device of that name, without opening it.
 
     Raises:
         StillframeError: There is none.
     """
-    if name not in TRANSPORTS:
+    if name.partition(":")[0] not in TRANSPORTS:
         raise StillframeError(
             f"device: expected one out of {', '.join(sorted(TRANSPORTS))}, got {name!r}",
-            "name one of these with --device",
+            "name one of these with --device, for example --device serial:/dev/ttyUSB0",
         )
 
 
@@ -39,7 +58,10 @@ def open_device(name: str, config: ArrayConfig, **options: Any) -> Device:
     """Open a device and see that it is the array ``config``.
 
     Args:
-        name: ``sim`` for the simulated accelerator (options: see ``stillframe.sim.native.open_sim``).
+        name: ``sim`` for the simulated accelerator (options: see ``stillframe.sim.native.open_sim``), or
+            ``serial``, ``serial:PATH``, ``serial:PATH?baud=RATE`` for a board (see
+            :func:`~stillframe.driver.serial_port.open_serial`), or ``simserial`` for a board simulated at its
+            UART's pins behind a pseudo-terminal (see ``stillframe.sim.simserial``).
         config: The array that is wanted.
         options: For the transport.
 
@@ -48,7 +70,8 @@ def open_device(name: str, config: ArrayConfig, **options: Any) -> Device:
             array.
     """
     check_name(name)
-    device = Device(TRANSPORTS[name](config, **options))
+    kind, _, address = name.partition(":")
+    device = Device(TRANSPORTS[kind](config, address, **options))
     try:
         device.check(config)
     except BaseException:

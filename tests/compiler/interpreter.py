@@ -23,7 +23,6 @@ from receptive_walk import KernelRows
 
 from stillframe.contract import Mode, Op, Program
 from stillframe.contract.array import ACC_BITS, MASK_COLUMNS, SUM_BITS, TABLE_ROWS
-from stillframe.contract.memory_map import Param
 
 
 @dataclass(frozen=True)
@@ -134,10 +133,11 @@ class Interpreter:
     def _requantise(self, layer: Fields, z: Ints, rows: Ints, own: bool = False) -> Ints:
         """Codes of sums (out_height, out_width, out_words, drain) by PARAMS rows of the words; ``own``: those
         that a second tensor is added to."""
-        params = self.image.params[np.broadcast_to(rows, z.shape[:3])]
-        shift = params[..., Param.SHIFT]
-        x = wrap(wrap(z + params[..., Param.BIAS], 32) << (shift >> 8 & 7), 32)
-        product, right = x * params[..., Param.MULTIPLIER], shift & 31
+        low, middle, high = np.moveaxis(self.image.params[np.broadcast_to(rows, z.shape[:3])], -2, 0)
+        bias, multiplier = low | (middle & 31) << 27, middle >> 5 | (high & 511) << 22
+        right, left = high >> 9 & 31, high >> 14 & 7
+        x = wrap(wrap(z + bias, 32) << left, 32)
+        product = x * multiplier
         if layer.round_once and (own or not layer.fused):
             code = (product + (np.int64(1) << (30 + right))) >> (31 + right)
         else:

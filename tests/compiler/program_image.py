@@ -8,7 +8,7 @@ import numpy.typing as npt
 from stillframe.contract import ArrayConfig, Memory, Op, Program
 from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, LAYER_WORDS, MASK_COLUMNS
 from stillframe.contract.layer import LAYER_FIELDS
-from stillframe.contract.memory_map import columns, rows
+from stillframe.contract.memory_map import PARAM_COLUMNS, columns, rows
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -60,7 +60,7 @@ class Image:
             assert end <= rows(segment.memory, config)
             image[segment.memory][segment.row : end, segment.column] = segment.words
         self.weights = image[Memory.WEIGHTS].astype("<u4").view(np.int8)
-        self.params = image[Memory.PARAMS].view(np.int32).reshape(-1, drain, 3).astype(np.int64)
+        self.params = image[Memory.PARAMS].astype(np.int64).reshape(-1, PARAM_COLUMNS, drain)
         self.tables = image[Memory.TABLES].astype("<u4").view(np.int8).reshape(-1, drain, 4)
         self.layers: list[Fields] = []
         while not self.layers or not self.layers[-1].last:

@@ -24,7 +24,8 @@ from stillframe.compiler.memory import place
 from stillframe.compiler.network import Network
 from stillframe.compiler.product import Product, average_pool, convolution
 from stillframe.compiler.summary import memory_use
-from stillframe.contract import ArrayConfig, Mode, StillframeError
+from stillframe.contract import ArrayConfig, Memory, Mode, StillframeError
+from stillframe.contract.memory_map import PARAM_LAST
 from stillframe.frontend import Conv, Graph, MaxPool, PRelu, Relu
 from stillframe.frontend.graph import Add, AveragePool, Concat, DepthwiseConv, Mean, Pad, Resize
 
@@ -199,8 +200,24 @@ def test_params_of_a_channel() -> None:
     shift[4] = 3
     rows = pack_params(convolution(graph, replace(conv, shift=shift)), ARRAY)
     assert rows.shape == (2, 12)
-    assert rows[0, :3].tolist() == [0xFFFFFFF9, 1 << 30, 9]
-    assert rows[1].tolist() == [0xFFFFFFF9, 1 << 30, 3 << 8] + [0] * 9
+    bias, rest = (1 << 27) - 7, 31  # of 27 bits; its highest 5 and, above them, the multiplier's lowest 22
+    multiplier = 1 << 30 - 22
+    assert rows[0].tolist() == [bias] * 4 + [rest] * 4 + [multiplier | 9 << 9] * 4
+    assert rows[1].tolist() == [bias, 0, 0, 0, rest, 0, 0, 0, multiplier | 3 << 14, 0, 0, 0]
+
+
+def test_the_last_channel_of_a_layer_is_marked() -> None:
+    """Behind a layer's sums and its borders: there its parameters end."""
+    conv, pool = Layer(Conv, (1, 1), 5), Layer(AveragePool, (3, 3), padding=((1, 1), (1, 1)))
+    graph = chain((4, 4, 5), conv, conv, Layer(Add, inputs=(1, 2)), pool)
+    program = compile_graph(graph, ARRAY)
+    marked = [
+        (segment.column, row)
+        for segment in program.segments
+        if segment.memory is Memory.PARAMS and segment.column >= 8
+        for row in np.flatnonzero(segment.words & PARAM_LAST)
+    ]
+    assert marked == [(11, 2 - 1), (11, 2 + 4 - 1), (11, 2 + 4 + 2 * 4 - 1)]
 
 
 def test_params_of_a_border() -> None:
@@ -209,12 +226,12 @@ def test_params_of_a_border() -> None:
     rows = pack_params(average(graph), ARRAY)
     assert rows.shape == (2 * 2 * 2, 12)
     assert rows[::2, 0].tolist() == [60, 30, 40, 20]  # of 3 x 2, 3 x 1, 2 x 2, 2 x 1 pixels
-    assert rows[1, 3:].tolist() == [0] * 9, "the second word has one channel"
+    assert rows[1, 1:4].tolist() == [0] * 3, "the second word has one channel"
 
 
 def test_params_of_a_sum_are_the_same_for_all_words() -> None:
     rows = pack_sum_params((1 << 30, -17), 3, ARRAY)
-    assert rows.tolist() == [[0, 1 << 30, 17] * 4] * 3
+    assert rows.tolist() == [[0] * 4 + [0] * 4 + [1 << 30 - 22 | 17 << 9] * 4] * 3
 
 
 def test_table_of_a_channel() -> None:

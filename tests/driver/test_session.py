@@ -287,20 +287,21 @@ def test_zero_point_pads_what_is_no_channel():
 def test_device_is_opened_by_name(monkeypatch):
     links = []
 
-    def fake(config, stall=0.0):
+    def fake(config, address, stall=0.0):
+        assert address == "here"
         assert stall == 0.5
         links.append(FakeLink(FakeDevice(config)))
         return links[-1]
 
     monkeypatch.setitem(TRANSPORTS, "fake", fake)
-    with open_device("fake", CONFIG, stall=0.5) as device:
+    with open_device("fake:here", CONFIG, stall=0.5) as device:
         assert device.info["lanes"] == 16
     assert links[0].closed
 
 
 def test_device_of_another_array_is_closed_again(monkeypatch):
     link = FakeLink(FakeDevice(ArrayConfig.parse("1x8")))
-    monkeypatch.setitem(TRANSPORTS, "fake", lambda config: link)
+    monkeypatch.setitem(TRANSPORTS, "fake", lambda config, address: link)
     with pytest.raises(StillframeError, match="expected the array 1x16@85F"):
         open_device("fake", CONFIG)
     assert link.closed
@@ -310,5 +311,6 @@ def test_unknown_device_is_named():
     with pytest.raises(StillframeError) as error:
         open_device("ulx3s", CONFIG)
     assert str(error.value) == (
-        "device: expected one out of sim, got 'ulx3s'\n  -> name one of these with --device"
+        "device: expected one out of serial, sim, simserial, got 'ulx3s'\n"
+        "  -> name one of these with --device, for example --device serial:/dev/ttyUSB0"
     )

@@ -25,13 +25,13 @@ def _counted(m: Module, dut: Any, inside: Inside) -> None:
     m.d.comb += [
         Assume(~dut.enter | dut.room),
         Assume(~dut.leave | (words != 0)),
-        Assert(inside["inside"] == words + inside["left"]),
+        Assert(inside["inside"] + inside["entered"] == words + inside["left"]),
         Assert(words <= DEPTH),
         Assert(dut.busy | (words == 0)),
-        Assert(~dut.room | (inside["inside"] < DEPTH)),
-        Assert((quiet != 2) | (dut.room == (words < DEPTH))),
+        Assert(~dut.room | (inside["inside"] + 1 < DEPTH)),
+        Assert((quiet != 2) | (dut.room == (words + 1 < DEPTH))),
     ]
 
 
-def test_no_more_enter_than_fit_and_all_that_fit_may() -> None:
+def test_no_more_enter_than_fit_and_all_but_one_that_fit_may() -> None:
     prove(Harness(Credits(DEPTH), _counted), depth=3)

@@ -25,7 +25,6 @@ import stillframe.hw
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
-from stillframe.hw.delta_encoder import DeltaEncoder
 from stillframe.hw.drain import Drain
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
@@ -85,7 +84,6 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     ColumnBlocks: Claim(ColumnBlocks, trust=True),
     ColumnWalker: Claim(lambda: ColumnWalker(CONFIG), _as_documented, trust=True),
     CommandProcessor: Claim(lambda: CommandProcessor(CONFIG), _packet_at_hand, LEFTOVERS),
-    DeltaEncoder: Claim(lambda: DeltaEncoder(CONFIG)),
     Drain: Claim(lambda: Drain(CONFIG), trust=True),
     EventRouter: Claim(lambda: EventRouter(tiny_array(2)), trust=True),
     EventScanner: Claim(lambda: EventScanner(CONFIG, 0), trust=True),
@@ -109,14 +107,16 @@ GIVE_NONE = {
     "Concatenation",
     "Credits",
     "FusedAdd",
-    "InfoMemory",
     "LaneSums",
+    "LayerCounters",
+    "LayerLoader",
     "LayerProducts",
     "MacArray",
     "MacBank",
     "MaskWriter",
     "MaxPool",
     "Multiplier",
+    "Parameters",
     "RequantiseLane",
     "RescaleLane",
     "ResidualAdd",

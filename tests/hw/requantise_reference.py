@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from stillframe.contract.memory_map import Param
+from stillframe.contract import Op
+from stillframe.contract.memory_map import param_columns
 
 
 def wrap(value: int) -> int:
@@ -15,17 +16,17 @@ def wrap(value: int) -> int:
 
 @dataclass(frozen=True)
 class Channel:
-    """Parameters of a channel (see :class:`~stillframe.contract.memory_map.Param`)."""
+    """Parameters of a channel (see :data:`~stillframe.contract.memory_map.PARAM_FIELDS`)."""
 
     bias: int = 0
     multiplier: int = 1 << 30
     right: int = 0
     left: int = 0
 
-    def columns(self) -> dict[Param, int]:
-        """What the host writes."""
-        shift = self.right | self.left << 8
-        return {Param.BIAS: self.bias % 2**32, Param.MULTIPLIER: self.multiplier, Param.SHIFT: shift}
+    def columns(self, last: bool = False) -> list[int]:
+        """What the host writes; ``last``: the channel is a layer's last."""
+        fields = {name: getattr(self, name) for name in ("bias", "multiplier", "right", "left")}
+        return param_columns(fields | {"last": int(last)})
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Range:
     def fields(self) -> dict[str, int]:
         """The fields of the layer's descriptor."""
         return {
+            "op": int(Op.MAC),
             "requant_zero_point": self.zero_point,
             "act_min": self.act_min,
             "act_max": self.act_max,

@@ -32,7 +32,8 @@ def run_stream(
     stall: float = 0.0,
     seed: int = 0,
 ) -> Run:
-    """Write parameters, then send words through a component's ``i`` and collect as many from its ``o``.
+    """Write parameters, start the layer if the component wants to know, then send words through its ``i`` and
+    collect as many from its ``o``.
 
     Args:
         component: Has ports ``i``, ``o``, ``layer`` and the host's write port. Not yet elaborated.
@@ -42,7 +43,7 @@ def run_stream(
         stall: Probability that a side pauses in a cycle.
         seed: Of the pauses.
     """
-    limit = 50 + int(20 * len(words) / (1 - stall) ** 2)
+    limit = 1000 + int(20 * len(words) / (1 - stall) ** 2)
     run = Run([], [], [])
     sim: Any = Simulator(component)
     sim.add_clock(1e-6)
@@ -60,6 +61,13 @@ def run_stream(
             await ctx.tick()
         ctx.set(dut.write_en, 0)
         await ctx.tick()
+        if "start" in dut.signature.members:
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            await ctx.tick().repeat(2)
+            while not ctx.get(dut.loaded):
+                await ctx.tick()
         for word in words:
             while rng.random() < stall:
                 await ctx.tick()

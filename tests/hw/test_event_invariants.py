@@ -55,7 +55,7 @@ def test_value_written_while_it_is_read_is_caught() -> None:
     scanner = EventScanner(CONFIG, 1)
 
     async def bench(ctx: SimulatorContext) -> None:
-        drive(ctx, scanner, mask_en=1, mask_address=6, mask_bits=1 << 2 * CONFIG.group)
+        drive(ctx, scanner, mask_en=(1 << CONFIG.group) - 1, mask_address=6, mask_bits=1 << 2 * CONFIG.group)
         drive(ctx, scanner, event_en=1, event_address=50, event_values=[-7] * CONFIG.group)
         await ctx.tick()
         drive(ctx, scanner, mask_en=0, event_address=49)

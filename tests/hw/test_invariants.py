@@ -113,7 +113,7 @@ def test_state_read_while_it_is_written_is_caught() -> None:
             assert [list(word.z) for word in came] == [[n * z, -n * z] for z in range(6)]
 
     async def forbidden(ctx: SimulatorContext) -> None:
-        await stream(ctx, state.i, state.o, [{"offset": n} for n in (1, 2, 3, 1)], cycles=20)
+        await stream(ctx, state.i, state.o, [{"offset": n} for n in (*range(1, StateUpdate.LATENCY + 1), 1)])
 
     simulate(state, bench, forbidden)
 
@@ -125,35 +125,39 @@ def test_code_read_while_it_is_stored_is_caught() -> None:
         drive(ctx, codes, store_en=1, store_address=4, store_codes=[-128, 127])
         drive(ctx, codes, encoder_en=1, encoder_address=3)
         await ctx.tick()
-        drive(ctx, codes, store_en=0, encoder_address=4)
+        drive(ctx, codes, store_en=0)
         await ctx.tick()
+        drive(ctx, codes, encoder_address=4)
+        for _ in range(CodeMemory.LATENCY):
+            await ctx.tick()
         assert list(ctx.get(codes.data)) == [-128, 127]
 
     async def forbidden(ctx: SimulatorContext) -> None:
         drive(ctx, codes, store_en=1)
+        await ctx.tick()
         await ctx.tick()
 
     simulate(codes, bench, forbidden)
 
 
 def test_credits() -> None:
-    """Never more inside than fit, all that fit are let in, and a place comes back two cycles later."""
+    """Never more inside than fit, and all but one that fit are let in; what enters or leaves counts later."""
     depth = 3
     credits = Credits(depth)
     seen: set[int] = set()
 
     async def process(ctx: SimulatorContext) -> None:  # drives at the clock edge, as logic would
-        rng, inside, counted, left = random.Random(2), 0, 0, 0
+        rng, inside, counted, entered, left = random.Random(2), 0, 0, 0, 0
         await ctx.tick()
         for _ in range(300):
-            enter = int(counted < depth and rng.random() < 0.6)
+            enter = int(counted + 1 < depth and rng.random() < 0.6)
             leave = int(inside > 0 and rng.random() < 0.5)
             drive(ctx, credits, enter=enter, leave=leave)
             *_, room = await ctx.tick().sample(credits.room)
-            assert room == (counted < depth), f"{counted} counted"
+            assert room == (counted + 1 < depth), f"{counted} counted"
             seen.add(inside)
             inside += enter - leave
-            counted, left = counted + enter - left, leave
+            counted, entered, left = counted + entered - left, enter, leave
         drive(ctx, credits, enter=0, leave=0)
 
     sim = Simulator(credits)
@@ -165,7 +169,7 @@ def test_credits() -> None:
 
 @pytest.mark.parametrize("does", ["enter", "leave"])
 def test_entering_without_room_and_leaving_nothing_are_caught(does: str) -> None:
-    credits = Credits(1)
+    credits = Credits(3)
 
     async def bench(ctx: SimulatorContext) -> None:
         drive(ctx, credits, enter=0, leave=0)

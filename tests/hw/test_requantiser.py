@@ -16,7 +16,9 @@ from requantise_reference import Channel, Range, random_channel, random_sum, req
 from stream_bench import Write, run_stream
 
 from stillframe.contract import ArrayConfig
-from stillframe.hw.requantiser import RequantiseLane, Requantiser
+from stillframe.contract.array import VIRTUAL
+from stillframe.hw.requantise_lane import RequantiseLane
+from stillframe.hw.requantiser import Requantiser
 
 CONFIG = ArrayConfig.parse("1x16@25F")
 ROWS = 20
@@ -45,8 +47,11 @@ class LaneBench:
 
     async def _bench(self, ctx: SimulatorContext) -> None:
         lane: Any = self.lane
+        ctx.set(lane.enable, 1)
         ctx.set(lane.zero_point, self.layer.zero_point)
         ctx.set(lane.round_once, self.layer.round_once)
+        ctx.set(lane.under, self.layer.act_min - self.layer.zero_point - 1)
+        ctx.set(lane.most, self.layer.act_max - self.layer.zero_point)
         ctx.set(lane.act_min, self.layer.act_min)
         ctx.set(lane.act_max, self.layer.act_max)
         for cycle in range(len(self.operands) + lane.LATENCY - 1):
@@ -139,10 +144,10 @@ def parameters(rng: random.Random, drain: int) -> tuple[list[list[Channel]], lis
     """Channels by row and lane, and the host's writes of them in a random order."""
     table = [[random_channel(rng) for _ in range(drain)] for _ in range(ROWS)]
     writes = [
-        (3 * d + param, row, value)
+        (column * drain + d, row, value)
         for row, channels in enumerate(table)
         for d, channel in enumerate(channels)
-        for param, value in channel.columns().items()
+        for column, value in enumerate(channel.columns(last=(row, d) == (ROWS - 1, drain - 1)))
     ]
     rng.shuffle(writes)
     return table, writes
@@ -174,7 +179,10 @@ def test_words_keep_their_order_and_parameters(drain: int, stall: float) -> None
     layer = Range(rng.randrange(-128, 128), -100, 120, round_once=drain == 1)
     table, writes = parameters(rng, drain)
     sent = words(rng, drain, 150)
-    component = Requantiser(replace(CONFIG, drain=drain, params_words=64 if drain == 4 else 512))
+    config = replace(CONFIG, drain=drain, params_words=64 if drain == 4 else 512)
+    if config.params_cache and config.params_cache < ROWS:
+        config = replace(config, part=VIRTUAL)
+    component = Requantiser(config)
     run = run_stream(component, sent, layer=layer.fields(), writes=writes, stall=stall)
     assert run.words == [expected(word, table, layer) for word in sent]
 

@@ -10,6 +10,7 @@ from amaranth.sim import Simulator, SimulatorContext
 from small_arrays import small_array
 from stream_bench import plain
 
+from stillframe.contract import Op
 from stillframe.hw.row_finder import RowFinder
 
 ADDRESSES = 1 << 20
@@ -18,8 +19,8 @@ Rows = list[dict[str, int]]
 
 
 def random_layer(rng: random.Random, two: bool = False, fused: bool = False) -> Fields:
-    """Kernels of 1 to 7 rows, strides 1 to 5, dilations 1 to 3, windows beside the image, a second tensor to
-    be added or none; or the rows of two tensors.
+    """Kernels of 1 to 7 rows, strides 1 to 5, dilations 1 to 3, windows beside the image, of events or codes,
+    a second tensor to be added or none; or the rows of two tensors.
     """
     height = rng.randrange(1, 20)
     rows, stride, step = rng.choice((1, 2, 3, 5, 7)), rng.randrange(1, 6), rng.choice((1, 1, 2, 3))
@@ -27,6 +28,9 @@ def random_layer(rng: random.Random, two: bool = False, fused: bool = False) -> 
     fields = {name: rng.randrange(ADDRESSES) for name in names}
     fields |= {name: rng.randrange(ADDRESSES) for name in ("out_pitch", "out_mask_pitch", "second_pitch")}
     fields |= {"in_height": height, "in_rows": rng.randrange(60), "border_rows": rng.randrange(900)}
+    fields["op"] = (
+        rng.choice((Op.ADD, Op.CONCAT)) if two else Op.MAC if fused else rng.choice((Op.MAC, Op.POOL))
+    )
     if two:
         other = rng.randrange(60, 100)
         steps = {"kernel_rows": 2, "row_step": 0, "flag_step": (other - fields["in_rows"]) % (1 << 14)}
@@ -63,7 +67,6 @@ def find(layer: Fields, flags: set[int], everything: bool) -> Rows:
             "offset": y * layer["out_pitch"],
             "mask": y * layer["out_mask_pitch"],
             "masks": layer["in_masks"] + top * layer["in_mask_pitch"],
-            "events": layer["in_events"] + top * layer["in_pitch"],
             "second": layer["second_codes"] + y * layer["second_pitch"],
             "inside": len(inside),
             "border": (layer["kernel_rows"] - len(inside)) * layer["border_rows"],
@@ -72,7 +75,9 @@ def find(layer: Fields, flags: set[int], everything: bool) -> Rows:
                 everything or (layer.get("fused", 0) == 1 and layer["second_rows"] + y in flags)
             ),
         }
-        if inside:
+        if layer["op"] == Op.MAC:
+            row["events"] = layer["in_events"] + top * layer["in_pitch"]
+        elif inside:
             row["codes"] = layer["in_codes"] + top * layer["in_pitch"] + inside[0] * layer["code_step"]
         if live or row["everything"]:
             addresses = {"offset", "mask", "masks", "events", "second", "codes"}
@@ -146,7 +151,7 @@ def test_rows_are_those_with_a_flag_or_all(stall: float, kind: str) -> None:
 @pytest.mark.parametrize("kernel_rows", [1, 2, 3, 5])
 @pytest.mark.parametrize("fused", [0, 1])
 def test_cycles(kernel_rows: int, fused: int) -> None:
-    """A row in ``kernel_rows`` cycles and one if something is added, at least 3, also if it is left out."""
+    """A row in ``kernel_rows`` cycles and one if something is added, at least 3 if it is left out, else 4."""
     rng = random.Random(kernel_rows)
     base = random_layer(rng, fused=fused == 1) | {
         "kernel_rows": kernel_rows,
@@ -163,6 +168,8 @@ def test_cycles(kernel_rows: int, fused: int) -> None:
             "in_rows": 0,
         }
         (_, offered, busy), (_, none, still) = run([(fields, set(), True), (fields, set(), False)])
-        first, period = max(pad, stride) + kernel_rows + fused + 4, max(kernel_rows + fused, 3)
-        assert offered == [first + n * period for n in range(8)]
-        assert (none, still) == ([], busy)
+        probes = kernel_rows + fused
+        first = max(pad, stride) + probes + 4
+        assert offered == [first + n * max(probes, 4) for n in range(8)]
+        assert busy == offered[-1] + 1
+        assert (none, still) == ([], first + 7 * max(probes, 3))

@@ -16,9 +16,20 @@ from amaranth.lib import wiring
 import stillframe.hw
 from stillframe.bitstreams import utilisation
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import ACC_BITS, DRAIN_MULTIPLIERS, LAYER_WORDS, MASK_COLUMNS, block_rams
+from stillframe.contract.array import (
+    ACC_BITS,
+    ADD_MULTIPLIERS,
+    DRAIN_MULTIPLIERS,
+    LAYER_WORDS,
+    MASK_COLUMNS,
+    PARAMS_BITS,
+    PARAMS_GRANULE,
+    block_rams,
+    registered_block_rams,
+)
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
+from stillframe.hw.block_ram import Block, BlockRam, BlockRows
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
@@ -30,7 +41,10 @@ from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.fused_add import FusedAdd
+from stillframe.hw.gathered_masks import GatheredMasks
 from stillframe.hw.lane_sums import LaneSums
+from stillframe.hw.layer_counters import LayerCounters
+from stillframe.hw.layer_loader import LayerLoader
 from stillframe.hw.layer_products import LayerProducts
 from stillframe.hw.link.link import Link
 from stillframe.hw.mac_array import MacArray
@@ -38,12 +52,16 @@ from stillframe.hw.mac_bank import MacBank
 from stillframe.hw.mask_writer import MaskWriter
 from stillframe.hw.max_pool import MaxPool
 from stillframe.hw.multiplier import Multiplier
+from stillframe.hw.parameters import Parameters
 from stillframe.hw.payloads import STRIP
 from stillframe.hw.queue import Queue
-from stillframe.hw.requantiser import RequantiseLane, Requantiser
+from stillframe.hw.requantise_lane import RequantiseLane
+from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
-from stillframe.hw.residual_add import RescaleLane, ResidualAdd
+from stillframe.hw.rescale_lane import RescaleLane
+from stillframe.hw.residual_add import ResidualAdd
 from stillframe.hw.row_finder import RowFinder
+from stillframe.hw.row_gate import RowGate
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
 from stillframe.hw.strip_walker import StripWalker
@@ -54,17 +72,16 @@ from stillframe.hw.windows import Windows
 
 CONFIG = ArrayConfig.parse("1x16@25F")
 TWO_BANKS = ArrayConfig.parse("2x8@25F")  # of one bank the router is wires
+WIDE = ArrayConfig.parse("4x16@85F")
 DRAIN = CONFIG.drain
 
 WEIGHTS = block_rams(CONFIG.weights_words, 8 * CONFIG.total_lanes, CONFIG.total_lanes // 4)
-PARAMS = 2 * block_rams(CONFIG.params_words, 32 * DRAIN, DRAIN) + block_rams(
-    CONFIG.params_words, 8 * DRAIN, DRAIN
-)
+PARAMS = block_rams(CONFIG.params_words, PARAMS_BITS * DRAIN, PARAMS_BITS * DRAIN // PARAMS_GRANULE)
 TABLES = DRAIN * block_rams(CONFIG.tables_words, 32)
-STATE = block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
-CODES = block_rams(CONFIG.codes_words, 8 * DRAIN)
+STATE = registered_block_rams(CONFIG.state_words, ACC_BITS * DRAIN, DRAIN)
+CODES = registered_block_rams(CONFIG.codes_words, 8 * DRAIN)
 EVENTS = block_rams(CONFIG.events_words, 9 * DRAIN)
-MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN)
+MASKS = block_rams(CONFIG.masks_words, MASK_COLUMNS * DRAIN, CONFIG.group)
 FLAGS = block_rams(CONFIG.rows, 1)
 LAYERS = block_rams(LAYER_WORDS * CONFIG.layers, 32)
 COUNTERS = PACKET = 1
@@ -82,13 +99,19 @@ class Budget:
 
 BUDGETS = {
     Accelerator: Budget(
-        lambda: Accelerator(CONFIG), 22000, CONFIG.block_rams, CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN
+        lambda: Accelerator(CONFIG),
+        22000,
+        CONFIG.block_rams,
+        CONFIG.total_lanes + DRAIN_MULTIPLIERS * DRAIN + ADD_MULTIPLIERS * CONFIG.add_lanes,
     ),
     ActivationTable: Budget(lambda: ActivationTable(CONFIG), 80, TABLES),
+    Block: Budget(lambda: Block(1024, 18), 0, 1),
+    BlockRam: Budget(lambda: BlockRam(3072, 8), 20, 2),
+    BlockRows: Budget(lambda: BlockRows(3072, 8, 1), 20, 2),
     CodeMemory: Budget(lambda: CodeMemory(CONFIG), 180, CODES),
     ColumnBlocks: Budget(ColumnBlocks, 1420),
     ColumnWalker: Budget(lambda: ColumnWalker(CONFIG), 3380),
-    Concatenation: Budget(lambda: Concatenation(CONFIG), 150),
+    Concatenation: Budget(lambda: Concatenation(CONFIG), 30),
     Credits: Budget(lambda: Credits(8), 20),
     DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
     Drain: Budget(lambda: Drain(CONFIG), 1220),
@@ -96,28 +119,33 @@ BUDGETS = {
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
+    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 640),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
+    LayerCounters: Budget(lambda: LayerCounters(CONFIG), 330, COUNTERS),
+    LayerLoader: Budget(lambda: LayerLoader(CONFIG), 50, LAYERS),
     LayerProducts: Budget(LayerProducts, 150),
-    Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
+    Link: Budget(lambda: Link(CONFIG), 1220, PACKET),
     MacArray: Budget(lambda: MacArray(CONFIG), 4240, WEIGHTS, CONFIG.total_lanes),
     MacBank: Budget(lambda: MacBank(CONFIG), 3500, WEIGHTS, CONFIG.total_lanes),
-    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 2200),
-    MaxPool: Budget(lambda: MaxPool(CONFIG), 60),
+    MaskWriter: Budget(lambda: MaskWriter(CONFIG), 1800),
+    MaxPool: Budget(lambda: MaxPool(CONFIG), 50),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
+    Parameters: Budget(lambda: Parameters(CONFIG), 60, PARAMS),
     Queue: Budget(lambda: Queue(STRIP, 8), 230),
-    RequantiseLane: Budget(RequantiseLane, 560, 0, 4),
+    RequantiseLane: Budget(RequantiseLane, 510, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1150, PARAMS, 4 * DRAIN),
     RequestWalker: Budget(RequestWalker, 1090),
-    RescaleLane: Budget(RescaleLane, 630),
-    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 1580),
-    RowFinder: Budget(lambda: RowFinder(CONFIG), 1330, FLAGS),
-    Sequencer: Budget(lambda: Sequencer(CONFIG), 1140, LAYERS + COUNTERS),
+    RescaleLane: Budget(RescaleLane, 220, 0, ADD_MULTIPLIERS),
+    ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 570, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
+    RowFinder: Budget(lambda: RowFinder(CONFIG), 940, FLAGS),
+    RowGate: Budget(RowGate, 250),
+    Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
     StripWalker: Budget(StripWalker, 660),
     TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
-    WindowReader: Budget(lambda: WindowReader(CONFIG), 1460),
-    WindowWalker: Budget(WindowWalker, 360),
-    Windows: Budget(lambda: Windows(CONFIG), 3900),
+    WindowReader: Budget(lambda: WindowReader(CONFIG), 720),
+    WindowWalker: Budget(WindowWalker, 390),
+    Windows: Budget(lambda: Windows(CONFIG), 1760, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
 }
 
 
@@ -127,6 +155,13 @@ def test_budget(budget: Budget) -> None:
     assert used.multipliers == budget.multipliers, used
     assert used.block_rams == budget.block_rams, used
     assert used.luts <= budget.luts, used
+
+
+def test_parameters_of_wide_words_take_block_rams_by_what_they_hold() -> None:
+    """1024 channels of 72 bits on a 4x16, and LUT RAM for 32 words of 16 of them."""
+    used = utilisation(Parameters(WIDE))
+    assert used.block_rams == 4
+    assert used.luts <= 5400, used
 
 
 def test_every_component_has_a_budget() -> None:

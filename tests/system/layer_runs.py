@@ -38,7 +38,8 @@ spreads = st.sampled_from([2.0, 30.0, 90.0, 2000.0])
 """How far outputs spread over the codes: up to far outside."""
 
 situations = st.tuples(
-    st.sampled_from(["1x16", "2x8@virtual", "1x16@25F", "4x16@virtual"]),  # words of 4, 8, 2 and 16 elements
+    # Words of 4, 8, 2, 16 and 4 elements; the last one's adder has 2 lanes.
+    st.sampled_from(["1x16", "2x8@virtual", "1x16@25F", "4x16@virtual", "1x8@25F"]),
     st.sampled_from(["delta", "direct", "dense"]),
     st.sampled_from([0, 0, 1, 9]),
     seeds,

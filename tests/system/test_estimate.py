@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pytest
 from pnet_video import Pnet
 from real_network import RealNetwork
+from single_layers import sum_model
 from small_graphs import AROUND, Layer, chain
 
 from stillframe.compiler import ERROR, Plan, compile_with_plan, profile_graph
@@ -114,6 +115,23 @@ def test_single_convolutions(array: str, inputs: int, outputs: int, density: flo
     frames = [random.integers(-100, 100, (16, 16, inputs), np.int8)]
     for _ in range(2):
         frames.append(frames[-1] + (random.random(frames[-1].shape) < density).astype(np.int8))
+    codes = np.stack(frames)
+    profile = profile_graph(graph, codes)
+    program, plan = compile_with_plan(graph, ArrayConfig.parse(array), mode="delta", profile=profile)
+    compare(device(array), program, plan, codes)
+
+
+@pytest.mark.parametrize("array", ["1x16@25F", "1x8@25F"])  # the latter's adder takes two cycles for a word
+@pytest.mark.parametrize("op", ["ADD", "SUB"])
+def test_sums(array: str, op: str, device: Arrays) -> None:
+    """In a convolution's layer; of a difference, in a layer of its own."""
+    random = np.random.default_rng(1)
+    shape = (12, 12, 8)
+    scale = (2.0**-5, 3)
+    graph = read_tflite(sum_model(op, shape, (scale, scale, scale)), "sum", "sum")
+    frames = [random.integers(-100, 100, shape, np.int8)]
+    for _ in range(2):
+        frames.append(frames[-1] + (random.random(shape) < 0.1).astype(np.int8))
     codes = np.stack(frames)
     profile = profile_graph(graph, codes)
     program, plan = compile_with_plan(graph, ArrayConfig.parse(array), mode="delta", profile=profile)

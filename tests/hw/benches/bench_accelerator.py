@@ -15,7 +15,6 @@ from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from stillframe.contract import Program
-from stillframe.contract.layer import FIELD_WORDS
 from stillframe.driver import Device, Session
 from stillframe.driver.transport import Transport
 from stillframe.hw.sequencer import Sequencer
@@ -85,7 +84,7 @@ class Case:
             cycles = [layer.cycles for layer in result.layers]
             resting = {c for c, skip in zip(cycles, skipped, strict=True) if skip}
             # The first one's descriptor is loaded during the input, the others' during such a rest.
-            assert resting <= {Sequencer.SKIPPED, FIELD_WORDS + 3}
+            assert resting <= {Sequencer.SKIPPED, Sequencer.RESTING}
 
 
 def cases() -> list[Case]:

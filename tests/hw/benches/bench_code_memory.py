@@ -27,7 +27,7 @@ class Bench:
         self.words = [0] * self.config.codes_words
         self.columns = columns(Memory.CODES, self.config)
         self.bits = 8 * self.config.drain // self.columns  # of a column
-        for name in ("encoder_en", "encoder_idle", "window_en", "store_en", "host__w_en", "host__r_en"):
+        for name in ("encoder_en", "window_en", "store_en", "host__w_en", "host__r_en"):
             getattr(dut, name).value = 0
 
     async def host_write(self, memory: Memory, column: int, row: int, data: int) -> None:
@@ -45,7 +45,7 @@ class Bench:
         await RisingEdge(dut.clk)
         dut.host__r_en.value = 0
         answers = []
-        for _ in range(4):
+        for _ in range(HOST_LATENCY + 2):
             await RisingEdge(dut.clk)
             answers.append((int(dut.host__r_valid.value), int(dut.host__r_data.value)))
         return answers
@@ -71,32 +71,30 @@ class Bench:
                 await self.host_check(column, row, self.column(word, column))
 
     async def host_check(self, column: int, row: int, data: int) -> None:
-        answer = [(int(n == HOST_LATENCY), data if n == HOST_LATENCY else 0) for n in range(1, 5)]
+        answer = [
+            (int(n == HOST_LATENCY), data if n == HOST_LATENCY else 0) for n in range(1, HOST_LATENCY + 3)
+        ]
         assert await self.host_read(Memory.CODES, column, row) == answer, f"column {column} of row {row}"
 
     async def traffic(self, cycles: int) -> None:
-        """Random reads of encoder and windows, and stores elsewhere; each read's data a cycle later."""
+        """Random reads of encoder and windows, and stores elsewhere; each read's data comes some cycles later."""
         dut, rng, words = self.dut, self.rng, self.words
-        expected: int | None = None
+        expected: list[int | None] = [None] * CodeMemory.LATENCY
+        stored = 0  # the word stored last: it is written a cycle later
         for _ in range(cycles):
-            encoder, window, free, elsewhere = rng.sample(range(len(words)), 4)
-            # The encoder reads, holds on to what it read, or is idle.
-            reading, idle = rng.choice(((1, 0), (0, 0), (0, 1), (0, 1)))
-            wanted, storing, code = rng.randrange(2), rng.randrange(2), noise(rng, 8 * self.config.drain)
-            dut.encoder_en.value, dut.encoder_idle.value, dut.encoder_address.value = reading, idle, encoder
+            encoder, window, storing = rng.sample([n for n in range(len(words)) if n != stored], 3)
+            reading, wanted, stores = (rng.randrange(2) for _ in range(3))
+            code = noise(rng, 8 * self.config.drain)
+            dut.encoder_en.value, dut.encoder_address.value = reading, encoder
             dut.window_en.value, dut.window_address.value = wanted, window
-            address = rng.choice((free, elsewhere, encoder if idle and wanted else free))
-            dut.store_en.value, dut.store_address.value, dut.store_codes.value = storing, address, code
-            await RisingEdge(dut.clk)  # the values are there now; what is read appears after it
-            assert int(dut.window_grant.value) == idle
-            if expected is not None:
-                assert int(dut.data.value) == expected
-            if reading:
-                expected = words[encoder]
-            elif wanted and idle:
-                expected = words[window]
-            if storing:
-                words[address] = code
+            dut.store_en.value, dut.store_address.value, dut.store_codes.value = stores, storing, code
+            await RisingEdge(dut.clk)  # the values are there now
+            assert int(dut.window_grant.value) == 1 - reading
+            came = expected.pop(0)
+            assert came is None or int(dut.data.value) == came
+            expected.append(words[encoder] if reading else words[window] if wanted else None)
+            if stores:
+                stored, words[storing] = storing, code
         dut.encoder_en.value = dut.window_en.value = dut.store_en.value = 0
 
 
@@ -107,7 +105,7 @@ async def host(dut: Any) -> None:
     await start(dut)
     await bench.fill()
     await bench.check()
-    assert await bench.host_read(Memory.STATE, 0, 3) == [(0, 0)] * 4
+    assert await bench.host_read(Memory.STATE, 0, 3) == [(0, 0)] * (HOST_LATENCY + 2)
 
 
 @cocotb.test()

@@ -61,7 +61,7 @@ class Bench:
             for column in range(MASK_COLUMNS):
                 bits = [mask >> column * size + n & 1 for n in range(size)]
                 self.values.append([signed(noise(rng, 9), 9) if bit or not depthwise else 0 for bit in bits])
-        dut.mask_en.value = dut.event_en.value = 1
+        dut.mask_en.value, dut.event_en.value = (1 << size) - 1, 1
         for n, word in enumerate(self.values):
             dut.mask_address.value = n % WORDS
             dut.mask_bits.value = self.masks[n % WORDS]

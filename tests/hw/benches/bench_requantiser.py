@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -10,10 +11,14 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from requantise_reference import Channel, Range, random_channel, random_sum, requantise
 
 from stillframe.contract import ArrayConfig
+from stillframe.contract.array import PARAMS_COPIED
 from stillframe.hw.payloads import sum_word, table_word
 from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, start, unpack
 
-ROWS = 32
+ROWS = 64
+MOST = 32
+"""Rows of a layer."""
+
 Table = list[list[Channel]]
 
 
@@ -27,10 +32,11 @@ class Bench:
         self.sink = StreamSink(dut, "o", table_word(config), stall, seed)
         self.shape = sum_word(config)
         self.table: Table = []
+        self.rows = range(0)  # of the layer
         self.layer = self.own = Range()
         self.fused = False
         self.came_own: list[int] = []
-        dut.write_en.value = dut.own.value = 0
+        dut.write_en.value = dut.own.value = dut.start.value = 0
         cocotb.start_soon(self._own())
 
     async def _own(self) -> None:
@@ -63,14 +69,28 @@ class Bench:
         fields = self.layer.fields() | own | {"round_once": int(once), "fused": int(self.fused)}
         for name, value in fields.items():
             getattr(dut, f"layer__{name}").value = value
+        ends = [rng.randrange(MOST), MOST - 1, ROWS - 1]  # the second layer may have as many as there may be
+        self.layers = [range(a + 1, b + 1) for a, b in pairwise([-1, *sorted(set(ends))])]
         dut.write_en.value = 1
         for row, channels in enumerate(self.table):
             for d, channel in enumerate(channels):
-                for param, value in channel.columns().items():
-                    dut.write_row.value, dut.write_column.value = row, 3 * d + param
+                for column, value in enumerate(channel.columns(last=row in ends and d == self.drain - 1)):
+                    dut.write_row.value, dut.write_column.value = row, column * self.drain + d
                     dut.write_data.value = value
                     await RisingEdge(dut.clk)
         dut.write_en.value = 0
+
+    async def start(self, rows: range) -> None:
+        """Start a layer with these rows and wait for its parameters."""
+        dut, self.rows = self.dut, rows
+        dut.layer__params.value, dut.start.value = rows.start, 1
+        await RisingEdge(dut.clk)
+        dut.start.value = 0
+        for cycle in range(2 + 3 + len(rows) * self.drain // PARAMS_COPIED):
+            await RisingEdge(dut.clk)
+            if cycle >= 2 and int(dut.loaded.value):
+                return
+        raise AssertionError(f"{rows} not loaded")
 
     def words(self, count: int) -> list[dict[str, Any]]:
         """Random words."""
@@ -78,7 +98,7 @@ class Bench:
         return [
             {
                 "z": [random_sum(rng) for _ in range(self.drain)],
-                "row": rng.randrange(ROWS),
+                "row": rng.choice(self.rows),
                 "offset": rng.randrange(2**16),
                 "valid": rng.randrange(2**self.drain),
             }
@@ -109,7 +129,9 @@ async def codes_are_those_of_tflite(dut: Any, stall: float) -> None:
     await start(dut)
     for _ in range(4):
         await bench.load()
-        await bench.check(bench.words(300))
+        for rows in bench.layers * 2:
+            await bench.start(rows)
+            await bench.check(bench.words(100))
 
 
 @cocotb.test()
@@ -118,9 +140,11 @@ async def nothing_old_comes_after_a_reset(dut: Any, stall: float) -> None:
     bench = Bench(dut, stall, seed=1)
     await start(dut)
     await bench.load()
+    await bench.start(bench.layers[0])
     for cycles in range(1, 40, 3):
         bench.source.send(bench.words(60))
         for _ in range(cycles):
             await RisingEdge(dut.clk)
         await reset(dut, bench.source, bench.sink, cycles=1 + cycles % 3)
+        await bench.start(bench.layers[-1])
         await bench.check(bench.words(30))  # with the same parameters: a reset does not touch them

@@ -77,7 +77,8 @@ class Bench:
 
     async def _write(self, enable: str, address: str, data: str, content: dict[int, int]) -> None:
         dut = self.dut
-        getattr(dut, enable).value = int(bool(content))
+        port = getattr(dut, enable)
+        port.value = (1 << len(port)) - 1 if content else 0
         for row, value in content.items():
             getattr(dut, address).value, getattr(dut, data).value = row, value
             await RisingEdge(dut.clk)

@@ -75,18 +75,26 @@ class TimedSink(Timed, StreamSink):
 
 
 class Writes:
-    """The writes through a port: in each cycle with ``enable``, the values of ``signals``, in ``log``."""
+    """The writes through a port: in each cycle with ``enable``, the values of ``signals``, in ``log``; the
+    cycle of each is in ``cycles``."""
 
     def __init__(self, dut: Any, enable: str, *signals: str) -> None:
         self.log: list[tuple[int, ...]] = []
+        self.cycles: list[int] = []
         port = getattr(dut, enable)
         values = [getattr(dut, name) for name in signals]
 
         def look() -> None:
             if int(port.value):
                 self.log.append(tuple(int(value.value) for value in values))
+                self.cycles.append(cycle())
 
         every_cycle(dut, look)
+
+    def clear(self) -> None:
+        """Forget them."""
+        self.log.clear()
+        self.cycles.clear()
 
 
 def consecutive(cycles: Sequence[int]) -> bool:

@@ -132,15 +132,16 @@ def test_words_of_dense_and_changed_frames(drain, shape, stall):
     b.run(bench)
 
 
-def test_a_byte_and_a_skipped_pixel_take_a_cycle():
+def test_cycles_of_bytes_words_runs_and_rows():
     b = Bench(4, (16, 64, 3))
 
     async def bench(ctx: Any) -> None:
         await b.begin(ctx)
         await b.give(ctx, bytes([0, 200]) + bytes(600) + bytes([250, 10]) + bytes(30))
 
-    b.run(bench, cycles=2 + 600 + 2 + 250 + 30 + 3 * 2 + 10)
-    assert len(b.words) == 210
+    runs, pixels, rows = 2, 210, 460 // 64
+    b.run(bench, cycles=2 * (2 * runs + 3 * pixels) + 3 * pixels + 4 * runs + 2 * rows + 5)
+    assert len(b.words) == pixels
 
 
 @pytest.mark.parametrize(

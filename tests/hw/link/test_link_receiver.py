@@ -30,7 +30,8 @@ async def take(ctx: Any, dut: PacketReceiver, rng: random.Random, stall: float) 
         )
         assert header_valid
         if valid and ready:
-            payload.append(byte)
+            payload.append(byte.value)
+            assert byte.last == (len(payload) == header.length)
         ended = 0 if valid else ended + 1
     ctx.set(dut.payload.ready, 0)
     ctx.set(dut.header.ready, 1)
@@ -152,5 +153,7 @@ def test_nothing_is_taken_while_a_packet_waits():
         assert len(queue) == waiting
         assert ctx.get(dut.header.payload.sequence) == 77
 
-    simulate(dut, bench, source(dut.i, queue, rng, 0), sink(dut.payload, bytes_in, rng, 0))
+    simulate(
+        dut, bench, source(dut.i, queue, rng, 0), sink(dut.payload, bytes_in, rng, 0, lambda byte: byte.value)
+    )
     assert bytes(bytes_in) == GOOD[2]

@@ -16,11 +16,11 @@ CONFIG = ArrayConfig.parse("1x16")
 @pytest.mark.parametrize(
     ("component", "luts", "block_rams"),
     [
-        (lambda: Link(CONFIG), 1600, 1),
-        (PacketReceiver, 280, 1),
-        (PacketSender, 280, 0),
-        (lambda: CommandProcessor(CONFIG), 820, 0),
-        (lambda: FrameReceiver(CONFIG), 540, 0),
+        (lambda: Link(CONFIG), 1200, 1),
+        (PacketReceiver, 180, 1),
+        (PacketSender, 180, 0),
+        (lambda: CommandProcessor(CONFIG), 610, 0),
+        (lambda: FrameReceiver(CONFIG), 360, 0),
     ],
     ids=["link", "receiver", "sender", "commands", "frame"],
 )

@@ -9,7 +9,7 @@ import pytest
 from amaranth.sim import Simulator, SimulatorContext
 from requantise_reference import Operand, random_operand
 
-from stillframe.hw.residual_add import RescaleLane
+from stillframe.hw.rescale_lane import RescaleLane
 
 
 def rescaled(operands: list[tuple[int, Operand]]) -> list[int]:
@@ -22,7 +22,6 @@ def rescaled(operands: list[tuple[int, Operand]]) -> list[int]:
             if cycle < len(operands):
                 code, operand = operands[cycle]
                 ctx.set(lane.code, code)
-                ctx.set(lane.triple, 3 * operand.multiplier)
                 for name in ("zero_point", "multiplier", "shift", "negate"):
                     ctx.set(getattr(lane, name), getattr(operand, name))
             await ctx.tick()

@@ -1,0 +1,62 @@
+"""The whole design of a board: the accelerator with its UART, on the board's clock and pins."""
+
+from __future__ import annotations
+
+import importlib
+from itertools import count
+from typing import Any
+
+from amaranth.build import ResourceError
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.lib import io
+from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.vendor import LatticeECP5Platform
+
+from stillframe.contract import ArrayConfig
+from stillframe.contract.boards import Board
+
+from .lights import LIGHTS
+from .pll import Ecp5Pll, ecp5_dividers
+from .top import Top
+
+
+def platform_of(board: Board) -> Any:
+    """The board's Amaranth platform."""
+    module, _, name = board.platform.partition(":")
+    return getattr(importlib.import_module(module), name)()
+
+
+class BoardDesign(Elaboratable):
+    """What a bitstream holds.
+
+    Args:
+        board: The board.
+        config: The array.
+    """
+
+    def __init__(self, board: Board, config: ArrayConfig) -> None:
+        self.board, self.config = board, config
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains.sync = sync = ClockDomain()
+        m.submodules.oscillator = oscillator = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
+        if not isinstance(platform, LatticeECP5Platform):
+            raise TypeError(f"{self.board.name}: no PLL is known for {type(platform).__name__}")
+        dividers = ecp5_dividers(platform.default_clk_frequency / 1e6, self.board.clock_mhz)
+        m.submodules.pll = pll = Ecp5Pll(dividers)
+        m.d.comb += [pll.i.eq(oscillator.i), sync.clk.eq(pll.o)]
+        m.submodules.reset = ResetSynchronizer(~pll.locked, domain="sync")
+        clock_hz = dividers.mhz * 1e6
+        platform.add_clock_constraint(sync.clk, clock_hz)
+
+        m.submodules.top = top = Top(self.config, clock_hz, self.board.baud)
+        uart = platform.request("uart", 0)
+        m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(top.tx)]
+        for n in count():
+            try:
+                light = platform.request("led", n)
+            except ResourceError:
+                break
+            m.d.comb += light.o.eq(top.lights[n] if n < LIGHTS else 0)
+        return m

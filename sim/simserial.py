@@ -1,0 +1,137 @@
+"""A simulated board behind a pseudo-terminal: for the driver it is a serial port like any other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+import tty
+from urllib.parse import parse_qs
+
+from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.driver.serial_port import SerialTransport
+
+from . import verilator, verilog
+from .native import SimTransport
+from .pins import BoardOnPins
+from .verilog import Status, quiet
+
+CLOCK_HZ, BAUD = 100e6, 3_000_000
+"""Those of the boards with the fastest UART."""
+
+DRIFT = 0.005
+"""How much faster the host's UART is than the board's: crystals differ by less."""
+
+PATIENCE = 600.0
+"""Seconds without a byte after which a read gives up: a simulation takes its time."""
+
+SLICE = 20_000
+"""Cycles that the board runs between two looks at the terminal."""
+
+IDLE = 2_000_000
+"""Cycles without a byte after which the board sleeps until the host sends one."""
+
+
+class SimulatedSerial(SerialTransport):
+    """The serial transport at one end of a pseudo-terminal, and the board's pins at the other.
+
+    Args:
+        board: The simulation of a :class:`~.pins.BoardOnPins`; closed together with the transport.
+        patience: Seconds without a byte after which a read without timeout gives up.
+    """
+
+    def __init__(self, board: SimTransport, patience: float = PATIENCE) -> None:
+        self.board = board
+        self._master, port = os.openpty()
+        self._port_end = port  # kept open, so that the terminal stays while the transport reopens it
+        tty.setraw(port)
+        os.set_blocking(self._master, False)
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        super().__init__(os.ttyname(port), patience=patience)
+        self._pump = threading.Thread(target=self._run, name="simulated board", daemon=True)
+        self._pump.start()
+
+    def read(self, n: int, timeout: float | None = None) -> bytes:
+        """See :meth:`.SerialTransport.read`; raises what ended the simulation, if something did."""
+        data = super().read(n, timeout)
+        if self._failure:
+            raise self._failure
+        return data
+
+    def close(self) -> None:
+        """End the simulation."""
+        super().close()
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self._pump.join()
+        self.board.close()
+        os.close(self._master)
+        os.close(self._port_end)
+
+    def _run(self) -> None:
+        """Carry bytes between terminal and board."""
+        waiting, quiet_cycles = bytearray(), 0
+        try:
+            while not self._stop.is_set():
+                readable, _, _ = select.select([self._master], [], [], 0.05 if quiet_cycles >= IDLE else 0)
+                data = self._receive() if readable else b""
+                if data:
+                    self.board.write(data)
+                    quiet_cycles = 0
+                if quiet_cycles < IDLE:
+                    self.board.run(SLICE)
+                    quiet_cycles += SLICE
+                if answer := self.board.read(1 << 20, 0):
+                    waiting += answer
+                    quiet_cycles = 0
+                if waiting:
+                    with contextlib.suppress(BlockingIOError):
+                        del waiting[: os.write(self._master, waiting)]
+        except BaseException as error:
+            self._failure = error
+
+    def _receive(self) -> bytes:
+        try:
+            return os.read(self._master, 1 << 16)
+        except BlockingIOError:
+            return b""
+
+
+def open_simserial(
+    config: ArrayConfig, address: str = "", *, on_status: Status | None = None
+) -> SimulatedSerial:
+    """Simulate a board with an array, pin by pin, behind a pseudo-terminal.
+
+    Args:
+        config: The array.
+        address: Nothing, or ``?baud=…`` for another rate of both UARTs.
+        on_status: Takes lines that say what is being waited for.
+
+    Raises:
+        StillframeError: The address has another form, or a tool is missing.
+    """
+    status = on_status or quiet
+    options = parse_qs(address.removeprefix("?"), keep_blank_values=True)
+    values = options.pop("baud", [str(BAUD)])
+    if options or (address and not address.startswith("?")) or not all(v.isdigit() for v in values):
+        raise StillframeError(
+            f"device simserial:{address}: expected nothing or ?baud= with a number, got {address!r}",
+            "name it simserial, or simserial:?baud=12000000",
+        )
+    baud = int(values[0])
+    try:
+        source = verilog.exported(
+            lambda: BoardOnPins(config, CLOCK_HZ, baud, DRIFT),
+            f"a board with {config.name}",
+            f"{config!r} {CLOCK_HZ} {baud} {DRIFT}",
+            status,
+        )
+    except ValueError as error:
+        raise StillframeError(
+            f"device simserial:{address}: {error}", "name another rate, for example ?baud=3000000"
+        ) from error
+    library = verilator.compile_model(source, verilog.TOP, False, status)
+    return SimulatedSerial(SimTransport(library))

@@ -1,0 +1,59 @@
+"""``stillframe build``: a board's bitstream, with open tools."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.contract.array import VIRTUAL
+from stillframe.contract.boards import find_board
+
+DOES_NOT_FIT = 1
+
+
+def build(options: argparse.Namespace) -> int:
+    """Make a bitstream; 0 if it fits and meets the board's clock, 1 if not."""
+    board = find_board(options.board)
+    config = _config(options.array or board.array, board.array)
+    seed = board.seed if options.seed is None else options.seed
+    folder = options.output or Path("build") / f"{board.name}-{config.banks}x{config.lanes}"
+
+    from stillframe.bitstreams import board_build
+    from stillframe.bitstreams.report import format_report
+
+    from .terminal import Terminal, make_console
+
+    console = make_console()
+    try:
+        with Terminal(console) as terminal:
+            bitstream = board_build.build_board(board, config, seed, terminal.stage)
+    except board_build.DoesNotFit as error:
+        print(f"stillframe: {error}", file=sys.stderr)
+        return DOES_NOT_FIT
+    report = bitstream.report
+    console.print(format_report(report, config), markup=False, highlight=False, soft_wrap=True)
+    if not report.meets:
+        print(
+            f"stillframe: {board.name}: expected {config.name} to run at {board.clock_mhz:g} MHz, nextpnr "
+            f"gives {report.fmax:.1f} with seed {seed}; nothing was written\n"
+            "  -> try another --seed, or a smaller --array",
+            file=sys.stderr,
+        )
+        return DOES_NOT_FIT
+    paths = board_build.write(bitstream, folder)
+    console.print(f"written: {paths[0]}, {paths[1].name}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _config(array: str, ready: str) -> ArrayConfig:
+    """The array, with the memories of the board's part."""
+    part = ready.partition("@")[2]
+    config = ArrayConfig.parse(array if "@" in array else f"{array}@{part}")
+    if config.part == VIRTUAL or config.part != part:
+        raise StillframeError(
+            f"--array {array}: expected the memories of the board's part, {part}, got {config.part}",
+            f"leave @{config.part} out",
+        )
+    return config
