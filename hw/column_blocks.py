@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Assert, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import MASK_COLUMNS
 
 from .payloads import PIXEL_BITS, PLACE_BITS
+from .pixel_marks import PixelMarks
 from .signatures import LayerSignature
 from .strip_range import COLUMN_BITS, STRIP_RANGE
-
-MARK_STEP = 15
-"""Pixels that become complete at once, at most; a power of two less 1."""
 
 LOOK = data.StructLayout(
     {
@@ -40,8 +38,8 @@ class ColumnBlocks(wiring.Component):
     another stride, are looked at one by one. With a block's last look the pixels are complete whose receptive
     fields end in it, and with the strip's last one all of its pixels.
 
-    No look completes more than ``MARK_STEP`` pixels: where more see nothing but what is outside the image, or
-    nothing is to be looked at at all, looks without columns come before or behind.
+    No look completes more than :data:`~.pixel_marks.MARK_STEP` pixels: where more see nothing but what is
+    outside the image, or nothing is to be looked at at all, looks without columns come before or behind.
 
     Latency ``LATENCY`` cycles from a strip's range to its first look. Throughput: a look a cycle; 2 cycles
     more for each strip, one for each look that would have no column nor complete a pixel, and one for each
@@ -71,7 +69,6 @@ class ColumnBlocks(wiring.Component):
 
         # Constants of the layer.
         block, phases = Signal(COLUMN_BITS), Signal(COLUMN_BITS)  # columns of a block, of the stride, less 1
-        by_block = Signal()
         last_phase = Signal(COLUMN_BITS)
         word_places = Signal(4)  # output pixels to a mask word
         every, narrow = Signal(), Signal()  # stride, dilation are 1
@@ -80,7 +77,6 @@ class ColumnBlocks(wiring.Component):
         m.d.sync += [
             block.eq((1 << layer.block_log2) - 1),
             phases.eq((1 << layer.stride_log2) - 1),
-            by_block.eq(layer.stride == (1 << layer.stride_log2)),
             last_phase.eq(Mux(layer.kernel_columns > phases, phases, layer.kernel_columns - 1)),
             word_places.eq(MASK_COLUMNS >> layer.stride_log2),
             every.eq(layer.stride == 1),
@@ -91,39 +87,36 @@ class ColumnBlocks(wiring.Component):
 
         # The strip, and where in it the walk is: a column, its first tap or its block's, that tap's pixel.
         strip = Signal(STRIP_RANGE, reset_less=True)
+        walking = Signal()  # columns are to come
         x = Signal(12, reset_less=True)
+        following = Signal(COLUMN_BITS, reset_less=True)  # columns behind it that it stands for
+        ahead = Signal(signed(14), reset_less=True)  # as in a range
+        before = Signal(signed(8), reset_less=True)  # likewise
         tap, weight = Signal(7, reset_less=True), Signal(13, reset_less=True)
         turned = Signal(reset_less=True)  # it is the block's last phase
         phase = Signal(COLUMN_BITS, reset_less=True)  # of the columns that have this tap first
         place = Signal(signed(PLACE_BITS), reset_less=True)
         before_edge = Signal(signed(PLACE_BITS), reset_less=True)  # the last pixel but one
         at_edge = Signal(reset_less=True)  # it is at the last one
-        walking = Signal()  # columns are to come
-        ahead, before = (
-            Signal(signed(14), reset_less=True),
-            Signal(signed(8), reset_less=True),
-        )  # as in a range
 
-        # Pixels that are incomplete, and will be with the end of this block; the end of the one behind it.
-        left, due = Signal(12, reset_less=True), Signal(12, reset_less=True)
-        seen = Signal(signed(14), reset_less=True)
-        done = Signal(12, reset_less=True)  # pixels to mark before the first look
-        few = Signal()  # no more are incomplete than may become complete at once
-
+        m.submodules.marks = marks = PixelMarks()
+        wiring.connect(m, wiring.flipped(layer), marks.layer)
         look, given, some = Signal(LOOK), Signal(LOOK), Signal()  # of this cycle, of the one before
         end_pixel = Signal(PIXEL_BITS, reset_less=True)  # number of the pixel behind the strip
-        after = Signal(12)
-        advance, ending, finishing = Signal(), Signal(), Signal()
-        blocks, beside, to_edge = Signal(), Signal(), Signal()
+        advance, beside, to_edge = Signal(), Signal(), Signal()
         m.d.comb += [
             advance.eq(self.o.ready),
-            few.eq(_few(left)),
-            after.eq(left),
+            marks.advance.eq(advance),
+            marks.walking.eq(walking),
+            marks.count.eq(self.i.p.count),
+            marks.done.eq(self.i.p.done),
+            marks.seen.eq(self.i.p.seen),
             look.word.eq(x[COLUMN_BITS:]),
             look.tap.eq(tap),
             look.weight.eq(weight),
             look.first.eq(strip.first),
-            look.complete.eq(after),  # counted back from the strip's end until it is given
+            look.complete.eq(marks.after),  # counted back from the strip's end until it is given
+            look.end.eq(marks.end),
             some.eq(given.columns.any()),
             self.o.p.eq(given),
             self.o.p.mark.eq(~some),
@@ -133,33 +126,22 @@ class ColumnBlocks(wiring.Component):
         m.d.sync += before_edge.eq(strip.count - 2)
         with m.If(advance):
             m.d.sync += [given.eq(look), end_pixel.eq(strip.first + strip.count)]
-        with m.If(finishing & few):
-            m.d.comb += [after.eq(0), look.end.eq(1), look.last.eq(strip.last)]
-        with m.Elif(ending & ~finishing):
-            m.d.comb += [after.eq(due), look.end.eq(due != left)]
 
-        # With another stride ``seen`` counts the columns since the last pixel became complete.
-        at_stride = seen == layer.stride
-        pixels = Mux(seen < 0, 0, seen >> layer.stride_log2)[:12]
-        next_block = [
-            due.eq(Mux(by_block, strip.count, due) - Mux(by_block, pixels, at_stride)),
-            seen.eq(Mux(by_block | ~at_stride, seen + block + 1, 1)),
-        ]
-        following = Mux(blocks, block, 0)  # columns behind this one that it stands for
         next_column = [x.eq((x | following) + 1), ahead.eq(ahead - following - 1)]
         next_tap = [tap.eq(tap + 1), weight.eq(weight + layer.tap_rows)]
         first_tap = [tap.eq(0), weight.eq(0)]
 
         def finish() -> None:
-            with m.If(few):
-                m.next = "IDLE"
-            with m.Else():
-                m.next = "MARKS"
+            with m.If(advance & marks.finishing):
+                m.d.sync += walking.eq(0)
+                with m.If(marks.few):
+                    m.next = "IDLE"
+                with m.Else():
+                    m.next = "MARKS"
 
-        with m.FSM() as fsm:
-            m.d.comb += blocks.eq(fsm.ongoing("BLOCKS"))
+        with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += self.i.ready.eq(1)
+                m.d.comb += [self.i.ready.eq(1), marks.load.eq(1)]
                 begin = self.i.p
                 m.d.sync += [
                     strip.eq(begin),
@@ -170,10 +152,6 @@ class ColumnBlocks(wiring.Component):
                     walking.eq(begin.walking),
                     ahead.eq(begin.ahead),
                     before.eq(begin.before),
-                    left.eq(begin.count),
-                    due.eq(begin.count),
-                    seen.eq(begin.seen),
-                    done.eq(begin.done),
                     turned.eq(last_phase == 0),
                     *first_tap,
                 ]
@@ -181,18 +159,13 @@ class ColumnBlocks(wiring.Component):
                     m.next = "MARKS"
 
             with m.State("MARKS"):
-                marks = Mux(walking, done, left)
-                last_mark = _few(marks)
                 m.d.comb += [
-                    after.eq(left - Mux(last_mark, marks[:4], MARK_STEP)),
-                    look.end.eq(marks.any()),
-                    look.last.eq(strip.last & last_mark & ~walking),
+                    marks.marking.eq(1),
+                    look.last.eq(strip.last & marks.last_mark & ~walking),
                     beside.eq(strip.sideways),
                 ]
-                with m.If(advance):
-                    m.d.sync += [left.eq(after), done.eq(done - MARK_STEP)]
-                with m.If(advance & last_mark):
-                    m.d.sync += next_block
+                m.d.sync += following.eq(Mux(strip.regular, block, 0))
+                with m.If(advance & marks.last_mark):
                     with m.If(~walking):
                         m.next = "IDLE"
                     with m.Elif(strip.regular):
@@ -204,63 +177,50 @@ class ColumnBlocks(wiring.Component):
                 past = ahead < 0
                 m.d.comb += [
                     look.place.eq(place + (tap[:COLUMN_BITS] < strip.turn)),
-                    ending.eq(turned & ~(past & strip.shared)),
-                    finishing.eq(turned & past & ~strip.outlying),
+                    look.last.eq(strip.last & marks.finishing & marks.few),
+                    marks.ending.eq(turned & ~(past & strip.shared)),
+                    marks.finishing.eq(turned & past & ~strip.outlying),
                     beside.eq(turned & past),
                 ]
-                until = Mux(past, strip.limit, x[:COLUMN_BITS] | block)
+                block_end = x[:COLUMN_BITS] | block
+                until = Mux(past, strip.limit, block_end)
                 for c in range(MASK_COLUMNS):
                     within = (c >= x[:COLUMN_BITS]) & (c <= until)
                     m.d.comb += look.columns[c].eq(within & ((c & phases) == phase))
                 with m.If(advance):
-                    m.d.sync += [left.eq(after), *next_tap, phase.eq((phase + 1) & phases)]
+                    m.d.sync += [*next_tap, phase.eq((phase + 1) & phases)]
                     m.d.sync += turned.eq((tap + 1)[:COLUMN_BITS] == last_phase)
                 with m.If(advance & turned):
                     m.d.sync += [*next_column, *first_tap, phase.eq(strip.phase), turned.eq(last_phase == 0)]
-                    with m.If((x[:COLUMN_BITS] | block).all()):
+                    with m.If(block_end.all()):
                         m.d.sync += place.eq(place + word_places)
-                    with m.If(ending):
-                        m.d.sync += next_block
                     with m.If(past):
                         m.next = "COLUMNS"
-                with m.If(advance & finishing):
-                    finish()
+                finish()
 
             with m.State("COLUMNS"):
                 there = (before >= 0) & (tap < layer.kernel_columns)
                 m.d.comb += [
                     look.columns.eq(Mux(there, 1 << x[:COLUMN_BITS], 0)),
                     look.place.eq(place - (x[:COLUMN_BITS] >> layer.stride_log2)),
-                    ending.eq((x[:COLUMN_BITS] & block) == block),
-                    finishing.eq(ahead < 0),
+                    look.last.eq(strip.last & marks.finishing & marks.few),
+                    marks.ending.eq((x[:COLUMN_BITS] & block) == block),
+                    marks.finishing.eq(ahead < 0),
                     to_edge.eq(at_edge),
                 ]
                 with m.If(advance):
-                    m.d.sync += [left.eq(after), *next_column, *next_tap]
+                    m.d.sync += [*next_column, *next_tap]
                     with m.If(before < 0):
                         m.d.sync += before.eq(before + 1)
-                    with m.If(ending):
-                        m.d.sync += next_block
                     with m.If(~at_edge & (every | (tap == stride_end))):
                         m.d.sync += [place.eq(place + 1), at_edge.eq(place == before_edge)]
                         m.d.sync += [tap.eq(Mux(every, tap, 0)), weight.eq(Mux(every, weight, 0))]
-                with m.If(advance & finishing):
-                    finish()
+                finish()
 
         with m.If(advance & (beside | to_edge)):
             m.d.sync += [place.eq(strip.aside), at_edge.eq(narrow)]
         with m.If(advance & beside):  # on to the columns that are looked at one by one
-            m.d.sync += [x.eq(strip.beyond), ahead.eq(strip.outside)]
+            m.d.sync += [x.eq(strip.beyond), ahead.eq(strip.outside), following.eq(0)]
             m.d.sync += [tap.eq(layer.stride), weight.eq(stride_rows)]
-        with m.If(advance & finishing):
-            m.d.sync += walking.eq(0)
-        m.d.sync += [
-            Assert(~look.end | ((after < left) & (left <= strip.count))),
-            Assert(~(look.end & look.last) | (after == 0)),
-        ]
+        m.d.sync += Assert(~(look.end & look.last) | (marks.after == 0))
         return m
-
-
-def _few(pixels: Value) -> Value:
-    """Whether so many pixels of a strip, 0 or more, may become complete at once."""
-    return pixels[MARK_STEP.bit_length() : 12] == 0

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, MAX_BANKS, ArrayConfig
 
-from .payloads import PIXEL_BITS, PLACE_BITS, REQUEST, event
+from .payloads import LEFT_BITS, PIXEL_BITS, PLACE_BITS, REQUEST, event
 from .queue import Queue
 from .signatures import LayerSignature
 
@@ -21,6 +21,14 @@ FETCH_STAGES = 3
 
 READ_STAGES = 4
 """Cycles from the scan of an event to its place in the queue."""
+
+
+def _several(bits: Value) -> Value:
+    """Whether two bits or more are set: in either half, or in both."""
+    if len(bits) == 1:
+        return Const(0, 1)
+    low, high = bits[: len(bits) // 2], bits[len(bits) // 2 :]
+    return _several(low) | _several(high) | (low.any() & high.any())
 
 
 class EventScanner(wiring.Component):
@@ -131,26 +139,27 @@ class EventScanner(wiring.Component):
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
 
-        # Stage 1: the word arrives; stage 2: what of it was asked for; stage 3: events and mark in it.
-        bits = [Signal(MASK_COLUMNS * size, name=f"bits_{n}", reset_less=True) for n in (1, 2)]
+        # Stage 1: the word arrives, late in the cycle; stage 2: what of it was asked for, events and mark.
+        arrived, bits = (Signal(MASK_COLUMNS * size, name=f"bits_{n}", reset_less=True) for n in (1, 2))
         scan = Signal(MASK_COLUMNS * size + 1, reset_less=True)
         some = Signal(reset_less=True)
+        asked = arrived & Cat(column.replicate(size) for column in stages[1].columns)
         columns = Cat(
             column.any() if element == 0 else Const(0, 1)
-            for column in (bits[0].word_select(n, size) for n in range(MASK_COLUMNS))
+            for column in (asked.word_select(n, size) for n in range(MASK_COLUMNS))
             for element in range(size)
         )
         m.d.sync += [
-            bits[0].eq(read.data & Cat(column.replicate(size) for column in stages[0].columns)),
-            bits[1].eq(bits[0]),
-            scan.eq(Cat(Mux(self.layer.depthwise, columns, bits[0]), stages[1].end)),
-            some.eq(bits[0].any() | stages[1].end),
+            arrived.eq(read.data),
+            bits.eq(asked),
+            scan.eq(Cat(Mux(self.layer.depthwise, columns, asked), stages[1].end)),
+            some.eq(asked.any() | stages[1].end),
         ]
         m.d.comb += [
             found.i.valid.eq(valid[-1] & some),
-            found.i.p.bits.eq(bits[1]),
+            found.i.p.bits.eq(bits),
             found.i.p.scan.eq(scan),
-            found.i.p.several.eq((scan & (scan - 1)).any()),
+            found.i.p.several.eq(_several(scan)),
         ]
         for name in ("events", "weight", "tap", "place", "first", "complete", "final"):
             m.d.comb += found.i.p[name].eq(stages[-1][name])
@@ -165,14 +174,13 @@ class EventScanner(wiring.Component):
         # they steer many.
         left, rest = (Signal(len(word.scan), name=name, reset_less=True) for name in ("left", "rest"))
         more = Signal(reset_less=True)
-        less = Signal(len(word.scan))
-        m.d.comb += [found.o.ready.eq(~scanning | (go & ~more)), less.eq(rest & (rest - 1))]
+        m.d.comb += found.o.ready.eq(~scanning | (go & ~more))
         with m.If(found.o.ready):
             new = found.o.p.scan
             m.d.sync += [scanning.eq(found.o.valid), word.eq(found.o.p)]
             m.d.sync += [left.eq(new), rest.eq(new & (new - 1)), more.eq(found.o.p.several)]
         with m.Elif(go):
-            m.d.sync += [left.eq(rest), rest.eq(less), more.eq(less.any())]
+            m.d.sync += [left.eq(rest), rest.eq(rest & (rest - 1)), more.eq(_several(rest))]
         return scanning, left & ~rest
 
     def _read(
@@ -196,25 +204,31 @@ class EventScanner(wiring.Component):
         )
         m.d.sync += [valid[0].eq(start), index.eq(number), bits.eq(word.bits), events.eq(word.events)]
         m.d.sync += stages[0].mark.eq(lowest[-1])
-        for name in ("weight", "tap", "place", "first", "complete", "final"):
+        places, firsts = (
+            [Signal(shape, name=f"{name}_{n}", reset_less=True) for n in range(2)]
+            for name, shape in (("place", signed(PLACE_BITS)), ("first", PIXEL_BITS))
+        )
+        m.d.sync += [places[0].eq(word.place), firsts[0].eq(word.first)]
+        for name in ("weight", "tap", "complete", "final"):
             m.d.sync += stages[0][name].eq(word[name])
 
-        # Stage 2: where its value lies, its weight and its pixel, or none.
+        # Stage 2: where its value lies, its weight and its place, or none.
         element, column = index[:size_log2], index[size_log2:]
         address = Signal(ADDRESS_BITS, reset_less=True)
         share = Const(self._group, range(MAX_BANKS)) >> layer.share_log2  # groups before it of its class
-        place = stages[0].place + (column >> layer.stride_log2)
+        place = places[0] + (column >> layer.stride_log2)
         count = sum((bit for bit in bits.word_select(column, size)), Const(0))
         m.d.sync += [
             valid[1].eq(valid[0] & (stages[0].mark | (place >= 0))),
             stages[1].eq(stages[0]),
-            stages[1].place.eq(place),
+            places[1].eq(place),
+            firsts[1].eq(firsts[0]),
             stages[1].weight.eq(stages[0].weight + Mux(layer.depthwise, 0, Cat(element, share))),
             stages[1].count.eq(Mux(layer.depthwise, count, 1)),
             address.eq(events + column),
         ]
 
-        # Stage 3: its memory word; stage 4: in a register, since block RAM is late in the cycle.
+        # Stage 3: its memory word, its pixel; stage 4: that word in a register, since block RAM is late.
         elements = [Signal(size_log2, name=f"element_{n}", reset_less=True) for n in range(3)]
         values = Signal(self._values, reset_less=True)
         m.d.comb += [
@@ -229,6 +243,10 @@ class EventScanner(wiring.Component):
         m.d.sync += [elements[n].eq(elements[n - 1]) for n in (1, 2)]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in (2, 3)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in (2, 3)]
+        m.d.sync += [
+            stages[2].pixel.eq(firsts[1] + places[1]),
+            stages[2].left.eq(places[1][:LEFT_BITS] | places[1][LEFT_BITS:].any().replicate(LEFT_BITS)),
+        ]
         m.d.comb += [given.i.valid.eq(valid[3]), given.i.p.eq(stages[3])]
         for n in range(size):
             chosen = values[n] if size == 1 else Mux(layer.depthwise, values[n], values[elements[2]])

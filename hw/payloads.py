@@ -10,6 +10,7 @@ from stillframe.contract.array import (
     ADDRESS_BITS,
     MASK_COLUMNS,
     MAX_KERNEL_ROWS,
+    SLOTS,
     SUM_BITS,
     ArrayConfig,
 )
@@ -20,6 +21,9 @@ modulo 2**6: banks and drain are never that far apart."""
 
 PLACE_BITS = 13
 """Width of a signed place of an output pixel in its strip."""
+
+LEFT_BITS = SLOTS.bit_length()
+"""Width of a number of pixels to the left of one, where an event's taps are for ``SLOTS`` pixels at most."""
 
 KERNEL_ROWS = data.StructLayout(
     {
@@ -85,8 +89,8 @@ def event(config: ArrayConfig) -> data.StructLayout:
             "complete": PIXEL_BITS,
             "weight": ADDRESS_BITS,  # WEIGHTS row of the first tap
             "tap": 7,  # its kernel column
-            "place": signed(PLACE_BITS),  # of its output pixel in the strip, 0 or greater
-            "first": PIXEL_BITS,  # number of the strip's first pixel
+            "pixel": PIXEL_BITS,  # number of its output pixel
+            "left": LEFT_BITS,  # pixels of the strip to the left of that one; all ones: that many or more
             "values": data.ArrayLayout(signed(9), config.group),
             "count": range(config.group + 1),  # values that are not 0; 1 where all are the same element's
             "final": 1,  # of the last pass

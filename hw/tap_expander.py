@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Cat, Module, Mux, Signal, Value, signed
+from itertools import pairwise
+
+from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, SLOTS, ArrayConfig
 
-from .payloads import PIXEL_BITS, event
+from .payloads import LEFT_BITS, PIXEL_BITS, event
 from .signatures import LayerSignature
 
 MARK_STEP = (1 << PIXEL_BITS) // 2 - 1
@@ -30,10 +32,16 @@ def taps(config: ArrayConfig) -> data.StructLayout:
     )
 
 
-def times(value: Value, factor: int) -> Value:
-    """A multiple without a multiplier."""
-    shifts = [value << bit for bit in range(factor.bit_length()) if factor >> bit & 1]
-    return sum(shifts[1:], shifts[0]) if shifts else value & 0
+def _rest(columns: Value, less: Value) -> Value:
+    """What is left of columns, 0 or more."""
+    rest = columns - less
+    return Mux(rest < 0, 0, rest)
+
+
+def _reach(pixels: Value) -> Value:
+    """So many pixels, or one more than are ever said to be to the left of an event."""
+    most = 1 << LEFT_BITS
+    return Mux(pixels < most, pixels, most)
 
 
 class TapExpander(wiring.Component):
@@ -41,15 +49,17 @@ class TapExpander(wiring.Component):
     time for a pixel further to the left, while there is such a column and the pixel lies in the strip. In
     a depthwise layer the lane groups of a bank take one tap each in the same cycle.
 
+    All taps of an event must be for ``SLOTS`` pixels: a strip has no more, or its kernel spans no more.
+
     A tap is given only if its pixel is one of the ``SLOTS`` from ``pixel`` on, so that no accumulator is used
     anew before it was drained. Marks are taken at once, behind the taps of the event before, but none that
     completes pixels ``MARK_STEP`` + 1 or more from ``pixel`` on: pixel numbers stay unambiguous.
 
     Latency ``LATENCY`` cycles from an event to its first taps; throughput a tap a cycle without a gap from
-    event to event (depthwise: ``config.taps`` a cycle). A mark costs a cycle only behind an event's last tap,
-    as does an event left of the strip, which has no taps.
+    event to event (depthwise: ``config.taps`` a cycle). A mark costs a cycle only behind an event's last tap.
 
     Ports:
+        layer: Constant from ``config.taps + 3`` cycles before its first event on.
         start: Pulse before a layer: pixels count from 0.
         pixel: Number of the pixel to be drained next.
         o: The taps of this cycle; nothing can hold them up.
@@ -79,56 +89,74 @@ class TapExpander(wiring.Component):
         layer, i = self.layer, self.i.p
         groups = range(self._config.taps)
 
-        # Constants of the layer: how far lane group t is from the first, and the next taps from these.
-        distance = Signal(6, reset_less=True)
-        columns = [Signal(signed(16), name=f"columns_{t}", reset_less=True) for t in groups]
-        places = [Signal(14, name=f"places_{t}", reset_less=True) for t in groups]
-        column_step, place_step = Signal(14, reset_less=True), Signal(14, reset_less=True)
+        # Constants of the layer: how far lane group t is from the first, and the next taps from these, as far
+        # as it matters: there are no columns below 0, nor more pixels than may be to the left of an event.
+        distance = Signal(LEFT_BITS + 1, reset_less=True)
+        columns = [Signal(7, name=f"columns_{t}", reset_less=True) for t in groups]
+        places = [Signal(LEFT_BITS + 1, name=f"places_{t}", reset_less=True) for t in groups]
+        column_step = Signal(14, reset_less=True)
+        place_steps = [Signal(LEFT_BITS + 1, name=f"place_step_{n}", reset_less=True) for n in (1, 2)]
+        last_column = [Signal(7, name=f"last_column_{n}", reset_less=True) for n in (1, 2)]
         stride_rows, row_step = Signal(ADDRESS_BITS, reset_less=True), Signal(ADDRESS_BITS, reset_less=True)
-        last_column = [Signal(signed(16), name=f"last_column_{n}", reset_less=True) for n in range(2)]
+        parts = [Signal(ADDRESS_BITS, name=f"rows_{n}", reset_less=True) for n in range(2)]
+        rows = [Mux(bit, layer.stride << n, 0) for n, bit in enumerate(layer.tap_rows)]
+        whole = layer.kernel_columns
         m.d.sync += [
-            distance.eq(Mux(layer.stride == 1, layer.dilation, 1)),
-            *(columns[t].eq(layer.kernel_columns - self._spread(layer.stride, t, 0)) for t in groups),
-            *(places[t].eq(self._spread(distance, t, 0)) for t in groups),
-            column_step.eq(self._spread(layer.stride, len(groups), layer.stride)),
-            place_step.eq(self._spread(distance, len(groups), distance)),
-            stride_rows.eq(sum(Mux(bit, layer.stride << n, 0) for n, bit in enumerate(layer.tap_rows))),
-            row_step.eq(self._spread(stride_rows, len(groups), stride_rows)),
-            last_column[0].eq(layer.kernel_columns - column_step),
-            last_column[1].eq(last_column[0] - column_step),
+            distance.eq(_reach(Mux(layer.stride == 1, layer.dilation, 1))),
+            columns[0].eq(whole),
+            *(now.eq(self._spread(_rest(last, layer.stride), whole)) for last, now in pairwise(columns)),
+            places[0].eq(0),
+            *(now.eq(self._spread(_reach(last + distance), 0)) for last, now in pairwise(places)),
+            place_steps[0].eq(_reach(places[-1] + distance)),
+            place_steps[1].eq(_reach(place_steps[0] << 1)),
+            column_step.eq(self._spread(layer.stride << len(groups).bit_length() - 1, layer.stride)),
+            last_column[0].eq(_rest(columns[-1], layer.stride)),
+            last_column[1].eq(_rest(last_column[0], column_step)),
+            *(part.eq(sum(rows[n::2])) for n, part in enumerate(parts)),
+            stride_rows.eq(parts[0] + parts[1]),
+            row_step.eq(self._spread(stride_rows << len(groups).bit_length() - 1, stride_rows)),
         ]
 
         # The event under way, as its next taps; whether these are its last ones is known beforehand.
         now = Signal(event(self._config), reset_less=True)
-        number = Signal(PIXEL_BITS, reset_less=True)
         valid, last = Signal(), Signal(reset_less=True)
         near, giving, ending, loading = Signal(), Signal(), Signal(), Signal()
         marked, drained = Signal(), Signal()
         m.d.comb += [
-            near.eq((number - self.pixel)[SLOTS.bit_length() - 1 : PIXEL_BITS] == 0),
             giving.eq(valid & near),
             ending.eq(~valid | (near & last)),
-            drained.eq(~(i.complete - self.pixel)[PIXEL_BITS - 1]),
             marked.eq(self.i.valid & i.mark & drained),
-            loading.eq(self.i.valid & ~i.mark & (i.place >= 0) & ending),
-            self.i.ready.eq(Mux(i.mark, drained, ending | (i.place < 0))),
+            loading.eq(self.i.valid & ~i.mark & ending),
+            self.i.ready.eq(Mux(i.mark, drained, ending)),
         ]
         with m.If(loading):
-            m.d.sync += [
-                now.eq(i),
-                number.eq(i.first + i.place),
-                last.eq((i.tap >= last_column[0]) | (i.place < place_step)),
-            ]
+            m.d.sync += [now.eq(i), last.eq((i.tap >= last_column[0]) | (i.left < place_steps[0]))]
         with m.Elif(giving):
             m.d.sync += [
                 now.tap.eq(now.tap + column_step),
-                now.place.eq(now.place - place_step),
+                now.left.eq(now.left - place_steps[0]),
                 now.weight.eq(now.weight + row_step),
-                number.eq(number - place_step),
-                last.eq((now.tap >= last_column[1]) | (now.place < place_step << 1)),
+                now.pixel.eq(now.pixel - place_steps[0]),
+                last.eq((now.tap >= last_column[1]) | (now.left < place_steps[1])),
             ]
         with m.If(ending):
             m.d.sync += valid.eq(loading)
+
+        # How far the taps are from the drain's pixel, as it was a cycle ago: it moves by one at most.
+        before = Signal(PIXEL_BITS)
+        within, just = Signal(reset_less=True), Signal(reset_less=True)
+        loaded, stepped, held = (
+            (pixel - self.pixel)[:PIXEL_BITS] for pixel in (i.pixel, now.pixel - place_steps[0], now.pixel)
+        )
+        m.d.sync += [
+            before.eq(self.pixel),
+            within.eq(Mux(loading, loaded < SLOTS, Mux(giving, stepped < SLOTS, held < SLOTS))),
+            just.eq(Mux(loading, loaded == SLOTS, Mux(giving, stepped == SLOTS, held == SLOTS))),
+        ]
+        m.d.comb += [
+            near.eq(within | (just & (before[0] != self.pixel[0]))),
+            drained.eq(~(i.complete - before)[PIXEL_BITS - 1]),
+        ]
 
         # A mark holds once the event before it is through.
         complete, reached = Signal(PIXEL_BITS), Signal(PIXEL_BITS)
@@ -137,23 +165,24 @@ class TapExpander(wiring.Component):
         with m.If(ending):
             m.d.sync += self.o.complete.eq(reached)
 
-        inside = Cat((now.tap < columns[t]) & (now.place >= places[t]) for t in groups)
+        inside = Cat((now.tap < columns[t]) & (now.left >= places[t]) for t in groups[1:])
         m.d.sync += [
-            self.o.enable.eq(Mux(giving, inside, 0)),
+            self.o.enable.eq(Mux(giving, Cat(Const(1, 1), inside), 0)),
             self.o.row.eq(now.weight),
             self.o.values.eq(now.values),
-            *(self.o.pixels[t].eq(number - places[t]) for t in groups),
+            *(self.o.pixels[t].eq(now.pixel - places[t]) for t in groups),
             self.o.count.eq(now.count),
             self.o.final.eq(now.final),
         ]
         with m.If(self.start):
             m.d.sync += [valid.eq(0), complete.eq(0), self.o.complete.eq(0), self.o.enable.eq(0)]
+            m.d.sync += before.eq(0)
         m.d.sync += [
             Assert(~loading | (i.tap < layer.kernel_columns), "a tap beside the kernel"),
             Assert(~marked | ((i.complete - complete)[:PIXEL_BITS] <= MARK_STEP), "a mark back, or too far"),
         ]
         return m
 
-    def _spread(self, value: Value, factor: int, otherwise: Value | int) -> Value:
-        """A multiple of ``value`` in a depthwise layer, where lane groups have different taps."""
-        return Mux(self.layer.depthwise, times(value, factor), otherwise)
+    def _spread(self, value: Value, otherwise: Value | int) -> Value:
+        """What is so in a depthwise layer, where lane groups have different taps."""
+        return Mux(self.layer.depthwise, value, otherwise)

@@ -15,7 +15,7 @@ from prover import prove
 from tiny_arrays import tiny_array
 
 from stillframe.contract.array import SLOTS
-from stillframe.hw.payloads import PIXEL_BITS, event
+from stillframe.hw.payloads import LEFT_BITS, PIXEL_BITS, event
 from stillframe.hw.tap_expander import MARK_STEP, TapExpander
 
 CONFIG = tiny_array()
@@ -31,21 +31,31 @@ def _step(layer: Any) -> Value:
     return Mux(layer.stride == 1, layer.dilation, 1)
 
 
-def _in_reach(layer: Any, tap: Value, place: Value, ahead: Value) -> Value:
+def _rest(columns: Value, less: Value) -> Value:
+    """What is left of columns, 0 or more."""
+    return Mux(columns < less, 0, columns - less)
+
+
+def _reach(pixels: Value) -> Value:
+    """So many pixels, as far as an event says how many are to its left."""
+    return Mux(pixels > 1 << LEFT_BITS, 1 << LEFT_BITS, pixels)
+
+
+def _in_reach(layer: Any, tap: Value, left: Value, ahead: Value) -> Value:
     """Whether all taps of an event, from the one given on, are for ``SLOTS`` pixels from a certain one on;
     ``ahead`` is how far the given one's pixel is from that.
     """
     ahead = ahead[:PIXEL_BITS]
     taps = [
         (tap + n * layer.stride >= layer.kernel_columns)
-        | (place < n * _step(layer))
+        | (left < n * _step(layer))
         | (ahead >= n * _step(layer))
         for n in range(COLUMNS)
     ]
-    return Cat(taps).all() & ((ahead < SLOTS) | (tap >= layer.kernel_columns) | (place < 0))
+    return Cat(taps).all() & (ahead < SLOTS)
 
 
-def _surroundings(m: Module, dut: Any) -> tuple[Value, Value]:
+def _surroundings(m: Module, dut: Any, inside: Inside) -> tuple[Value, Value]:
     """A finder and a drain that keep their promises.
 
     Returns:
@@ -61,6 +71,7 @@ def _surroundings(m: Module, dut: Any) -> tuple[Value, Value]:
     before = Signal(PIXEL_BITS)
     m.d.sync += before.eq(dut.o.complete)
     m.d.comb += [
+        Assert(inside["before"] == pixel),
         Assume(~dut.start & (~dut.i.valid | (settled == SETTLING))),
         Assume((layer.kernel_columns != 0) & (layer.kernel_columns <= COLUMNS)),
         Assume((layer.stride != 0) & (layer.dilation != 0)),
@@ -68,8 +79,8 @@ def _surroundings(m: Module, dut: Any) -> tuple[Value, Value]:
         Assume((dut.pixel == pixel) | ((dut.pixel == (pixel + 1)[:PIXEL_BITS]) & (pixel != before))),
         # The finder's marks go forwards, and its events are for the SLOTS pixels behind the last mark.
         Assume(~given.mark | ((given.complete - mark)[:PIXEL_BITS] <= SLOTS)),
-        Assume(given.mark | (given.place < 0) | (given.tap < layer.kernel_columns)),
-        Assume(given.mark | _in_reach(layer, given.tap, given.place, given.first + given.place - mark)),
+        Assume(given.mark | (given.tap < layer.kernel_columns)),
+        Assume(given.mark | _in_reach(layer, given.tap, given.left, given.pixel - mark)),
     ]
     return mark, settled
 
@@ -82,23 +93,24 @@ def _settle(m: Module, dut: Any, inside: Inside, settled: Value) -> None:
         return Mux(layer.depthwise, depthwise * value, plain * value)
 
     values = [
-        (1, "distance", step),
+        (1, "distance", _reach(step)),
         (1, "column_step", times(layer.stride, 1, groups)),
-        (2, "place_step", times(step, 1, groups)),
-        (2, "last_column_0", layer.kernel_columns - times(layer.stride, 1, groups)),
-        (3, "last_column_1", layer.kernel_columns - times(layer.stride, 2, 2 * groups)),
+        (3, "place_step_1", _reach(times(step, 1, groups))),
+        (4, "place_step_2", _reach(times(step, 2, 2 * groups))),
+        (3, "last_column_1", _rest(layer.kernel_columns, times(layer.stride, 1, groups))),
+        (4, "last_column_2", _rest(layer.kernel_columns, times(layer.stride, 2, 2 * groups))),
     ]
     for t in range(groups):
         values += [
-            (1, f"columns_{t}", layer.kernel_columns - times(layer.stride, 0, t)),
-            (2, f"places_{t}", times(step, 0, t)),
+            (2, f"columns_{t}", _rest(layer.kernel_columns, times(layer.stride, 0, t))),
+            (2, f"places_{t}", _reach(times(step, 0, t))),
         ]
     m.d.comb += [Assert((settled < cycles) | (inside[name] == value)) for cycles, name, value in values]
     m.d.comb += Assert(~inside["valid"] | (settled == SETTLING))
 
 
 def _slots(m: Module, dut: Any, inside: Inside) -> None:
-    mark, settled = _surroundings(m, dut)
+    mark, settled = _surroundings(m, dut, inside)
     _settle(m, dut, inside, settled)
     layer = dut.layer
 
@@ -108,14 +120,16 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     _taps(m, dut, inside)
 
     # Of the event under way.
-    valid, number = inside["valid"], inside["number"]
-    now = event(CONFIG)(inside["now"])
-    more = (now.tap + inside["column_step"] < layer.kernel_columns) & (now.place >= inside["place_step"])
+    valid, now = inside["valid"], event(CONFIG)(inside["now"])
+    more = (now.tap + inside["column_step"] < layer.kernel_columns) & (now.left >= inside["place_step_1"])
+    distance = (now.pixel - inside["before"])[:PIXEL_BITS]
     m.d.comb += [
+        Assert(~valid | (inside["within"] == (distance < SLOTS))),
+        Assert(~valid | (inside["just"] == (distance == SLOTS))),
         Assert(inside["complete"] == mark),
         Assert(~valid | (inside["last"] == ~more)),
-        Assert(~valid | ((now.place >= 0) & (now.tap < layer.kernel_columns))),
-        Assert(~valid | _in_reach(layer, now.tap, now.place, number - dut.o.complete)),
+        Assert(~valid | (now.tap < layer.kernel_columns)),
+        Assert(~valid | _in_reach(layer, now.tap, now.left, now.pixel - dut.o.complete)),
     ]
 
     # The promise: ``before`` is what was called complete with the taps of the cycle before.
@@ -134,33 +148,31 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
 def _taps(m: Module, dut: Any, inside: Inside) -> None:
     """Asserts that each event taken gives each of its taps once, one step of it a time."""
     layer = dut.layer
-    valid, number, column_step, place_step, row_step = (
-        inside[name] for name in ("valid", "number", "column_step", "place_step", "row_step")
+    valid, column_step, place_step, row_step = (
+        inside[name] for name in ("valid", "column_step", "place_step_1", "row_step")
     )
     now, was = event(CONFIG)(inside["now"]), Signal(event(CONFIG), name="was")
-    was_valid, taken, was_number = Signal(), Signal(), Signal(PIXEL_BITS)
+    was_valid, taken = Signal(), Signal()
     offered = Signal(event(CONFIG), name="offered")
-    m.d.sync += [was.eq(now), was_valid.eq(valid), was_number.eq(number), offered.eq(dut.i.p)]
+    m.d.sync += [was.eq(now), was_valid.eq(valid), offered.eq(dut.i.p)]
     rows = Signal.like(row_step)  # of WEIGHTS, as it was then: how it is computed is not looked at here
     m.d.sync += rows.eq(row_step)
-    m.d.sync += taken.eq(dut.i.valid & dut.i.ready & ~dut.i.p.mark & (dut.i.p.place >= 0))
+    m.d.sync += taken.eq(dut.i.valid & dut.i.ready & ~dut.i.p.mark)
 
     given = dut.o.enable.any()
-    more = (was.tap + column_step < layer.kernel_columns) & (was.place >= place_step)
-    same = (now == was) & (number == was_number)
+    more = (was.tap + column_step < layer.kernel_columns) & (was.left >= place_step)
     ahead = (
         (now.tap == (was.tap + column_step)[: len(now.tap)])
-        & (now.place == was.place - place_step)
+        & (now.left == was.left - place_step)
         & (now.weight == (was.weight + rows)[: len(now.weight)])
-        & (number == (was_number - place_step)[:PIXEL_BITS])
+        & (now.pixel == (was.pixel - place_step)[:PIXEL_BITS])
         & (now.values == was.values)
     )
-    loaded = (now == offered) & (number == (offered.first + offered.place)[:PIXEL_BITS])
     m.d.comb += [
         Assert(was_valid | ~given),
-        Assert(~was_valid | given | (valid & same & ~taken)),
+        Assert(~was_valid | given | (valid & (now == was) & ~taken)),
         Assert(~given | ~more | (valid & ahead & ~taken)),
-        Assert(~taken | (valid & loaded)),
+        Assert(~taken | (valid & (now == offered))),
         Assert((was_valid & (~given | more)) | (valid == taken)),
         Assert(~given | ((dut.o.values == was.values) & (dut.o.row == was.weight))),
     ]
@@ -169,8 +181,8 @@ def _taps(m: Module, dut: Any, inside: Inside) -> None:
         column = was.tap + Mux(layer.depthwise, t * layer.stride, 0)
         left = Mux(layer.depthwise, t * step, 0)
         m.d.comb += [
-            Assert(~given | (dut.o.enable[t] == (column < layer.kernel_columns) & (was.place >= left))),
-            Assert(~given | (dut.o.pixels[t] == (was_number - left)[:PIXEL_BITS])),
+            Assert(~given | (dut.o.enable[t] == (column < layer.kernel_columns) & (was.left >= left))),
+            Assert(~dut.o.enable[t] | (dut.o.pixels[t] == (was.pixel - left)[:PIXEL_BITS])),
         ]
 
 

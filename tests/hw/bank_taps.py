@@ -15,6 +15,9 @@ Event = dict[str, Any]
 NUMBERS = 64
 """Pixels are numbered modulo this."""
 
+LEFT_MOST = 31
+"""Of the pixels to the left of an event's, no more are told."""
+
 
 def wrap(value: int) -> int:
     """The accumulator's range."""
@@ -45,7 +48,7 @@ class Window:
         return self.dilation if self.stride == 1 else 1
 
     def pixels(self, tap: int, place: int) -> list[int]:
-        """Places in the strip of an event's taps."""
+        """Places in the strip of an event's taps, of a part of it that begins so many pixels before."""
         found = []
         while tap < self.kernel_columns and place >= 0:
             found.append(place)
@@ -54,7 +57,7 @@ class Window:
 
     def cycles(self, config: ArrayConfig, event: Event) -> int:
         """Cycles in which the bank multiplies for an event."""
-        taps = len(self.pixels(event["tap"], event["place"]))
+        taps = len(self.pixels(event["tap"], event["left"]))
         return -(-taps // config.taps) if self.depthwise else taps
 
 
@@ -66,11 +69,11 @@ class Banks:
         self.acc: dict[tuple[int, int, int], int] = defaultdict(int)  # by pixel, bank and lane
         self.events = self.macs = 0
 
-    def add(self, bank: int, first: int, event: Event) -> None:
-        """An event in a strip that begins with pixel ``first``."""
+    def add(self, bank: int, pixel: int, event: Event) -> None:
+        """An event whose first tap is for a pixel."""
         config, window = self.config, self.window
         counted = window.depthwise or bank < 1 << window.share_log2
-        for n, place in enumerate(window.pixels(event["tap"], event["place"])):
+        for n, place in enumerate(window.pixels(event["tap"], event["left"])):
             number = n // config.taps if window.depthwise else n
             step = config.taps * window.stride if window.depthwise else window.stride
             row = self.weights[event["weight"] + number * step * window.tap_rows]
@@ -78,7 +81,7 @@ class Banks:
             lanes = range(group, group + config.group) if window.depthwise else range(config.lanes)
             for lane in lanes:
                 product = event["values"][lane % config.group] * row[bank * config.lanes + lane]
-                key = first + place, bank, lane
+                key = pixel + place - event["left"], bank, lane
                 self.acc[key] = wrap(self.acc[key] + product)
             if counted:
                 share = window.last_macs if event["final"] else window.pass_macs
@@ -113,17 +116,17 @@ class Script:
             after = min(count, done + rng.randint(0, step))
             for bank, events in enumerate(self.events):
                 for _ in range(int(rng.expovariate(1) * density * step)):
-                    for event in self._event(first, done, min(count, done + SLOTS)):
-                        self.banks.add(bank, first, event)
+                    for place, event in self._event(first, done, min(count, done + SLOTS)):
+                        self.banks.add(bank, first + place, event)
                         events.append(event)
                 events.append({"mark": 1, "complete": (first + after) % NUMBERS})
             done = after
         self.pixels += count
 
-    def _event(self, first: int, low: int, high: int) -> Iterator[Event]:
-        """An event whose taps are for pixels from ``low`` to before ``high``, or for none; or no event."""
+    def _event(self, first: int, low: int, high: int) -> Iterator[tuple[int, Event]]:
+        """An event whose taps are for places from ``low`` to before ``high``, and its own; or no event."""
         rng, config, window = self._rng, self.banks.config, self.banks.window
-        tap, place = rng.randrange(window.kernel_columns), rng.randint(max(-3, low - 3), high - 1)
+        tap, place = rng.randrange(window.kernel_columns), rng.randint(max(0, low - 3), high - 1)
         places = window.pixels(tap, place)
         step = config.taps * window.stride if window.depthwise else window.stride
         rows = len(places) // (config.taps if window.depthwise else 1) * step * window.tap_rows + 1
@@ -133,12 +136,15 @@ class Script:
         values = [rng.choice(extreme) if rng.random() < 0.7 else 0 for _ in range(config.group)]
         if not window.depthwise:
             values = [rng.choice(extreme)] * config.group
-        yield {
-            "weight": rng.randrange(len(self.banks.weights) - rows + 1),
-            "tap": tap,
-            "place": place,
-            "first": first % NUMBERS,
-            "values": values,
-            "count": sum(v != 0 for v in values) if window.depthwise else 1,
-            "final": rng.randrange(2),
-        }
+        yield (
+            place,
+            {
+                "weight": rng.randrange(len(self.banks.weights) - rows + 1),
+                "tap": tap,
+                "pixel": (first + place) % NUMBERS,
+                "left": min(place, LEFT_MOST),
+                "values": values,
+                "count": sum(v != 0 for v in values) if window.depthwise else 1,
+                "final": rng.randrange(2),
+            },
+        )

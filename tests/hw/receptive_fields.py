@@ -145,9 +145,8 @@ class Bank:
             return
         step = g.dilation[1] if g.stride[1] == 1 and g.span else 1
         for number, kx in enumerate(range(event["tap"], g.kernel[1], g.stride[1])):
-            place = event["place"] - number * step
-            if place >= 0:
-                distance = (event["first"] + place - self.complete) % 64
+            if event["left"] >= number * step:
+                distance = (event["pixel"] - number * step - self.complete) % 64
                 self.ahead = max(self.ahead, distance + 1)
                 weight = (event["weight"] + (kx - event["tap"]) * g.tap_rows) % WEIGHT_ROWS
                 key = (self.complete + distance, kx, weight, tuple(event["values"]))

@@ -114,18 +114,22 @@ def test_a_mark_that_goes_back_or_too_far_is_caught(step: int) -> None:
         await ctx.tick()
         drive(ctx, expander.i, valid=0)
 
+    async def drain(ctx: SimulatorContext, pixel: int) -> None:
+        drive(ctx, expander, pixel=pixel % 64)
+        await ctx.tick()
+
     async def bench(ctx: SimulatorContext) -> None:
         await mark(ctx, MARK_STEP)
         await mark(ctx, MARK_STEP)
-        drive(ctx, expander, pixel=MARK_STEP)
+        await drain(ctx, MARK_STEP)
         await mark(ctx, 2 * MARK_STEP)
-        drive(ctx, expander, pixel=2 * MARK_STEP)
+        await drain(ctx, 2 * MARK_STEP)
 
     async def forbidden(ctx: SimulatorContext) -> None:
-        drive(ctx, expander, pixel=(2 * MARK_STEP + min(0, step)) % 64)  # however far it is, it is taken
+        await drain(ctx, 2 * MARK_STEP + min(0, step))  # however far it is, it is taken
         for _ in range(2):
             await mark(ctx, 2 * MARK_STEP + step)
-            drive(ctx, expander, pixel=2 * MARK_STEP + step)
+            await drain(ctx, 2 * MARK_STEP + step)
 
     simulate(expander, bench, forbidden)
 

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import cocotb
+from bank_taps import LEFT_MOST
 from cocotb.triggers import RisingEdge
 from small_arrays import small_array
 from support import QUIET, Timed, TimedSink, consecutive, noise, set_layer, wait
@@ -89,14 +90,15 @@ class Bench:
     def events(self, request: Request) -> list[Event]:
         """What a request gives; of a mark only what it says."""
         result = []
-        same = {name: request[name] for name in ("tap", "first", "final")}
+        same = {name: request[name] for name in ("tap", "final")}
         for column in range(MASK_COLUMNS):
             bits = self.masks[request["address"]] >> column * self.size & (1 << self.size) - 1
             place = request["place"] + (column >> self.stride)
             if not request["columns"] >> column & 1 or not bits or place < 0:
                 continue
             values = self.values[request["events"] + column]
-            base = same | {"mark": 0, "place": place}
+            pixel = (request["first"] + place) % 64
+            base = same | {"mark": 0, "pixel": pixel, "left": min(place, LEFT_MOST)}
             if self.depthwise:
                 count = bits.bit_count()
                 result.append(base | {"values": values, "count": count, "weight": request["weight"]})

@@ -83,7 +83,7 @@ class Bench:
     async def begin(self, window: Window) -> Script:
         """Start a layer."""
         set_layer(self.dut, **window.fields())
-        await wait(self.dut, 4)
+        await wait(self.dut, self.config.taps + 1)
         self.dut.start.value = 1
         await wait(self.dut, 1)
         self.dut.start.value = 0
@@ -160,9 +160,17 @@ async def sums_wrap_at_their_width(dut: Any) -> None:
     group = bench.config.group
     for place, values in ((0, [-255] * 3000 + [255] * 1501), (1, [-255] * 2501)):
         for value in values:
-            item = {"weight": 2, "tap": 0, "place": place, "values": [value] * group, "count": 1, "final": 0}
+            item = {
+                "weight": 2,
+                "tap": 0,
+                "pixel": place,
+                "left": place,
+                "values": [value] * group,
+                "count": 1,
+                "final": 0,
+            }
             for bank, events in enumerate(script.events):
-                script.banks.add(bank, 0, item)
+                script.banks.add(bank, place, item)
                 events.append(item)
     for events in script.events:
         events.append({"mark": 1, "complete": 2})
@@ -175,7 +183,8 @@ async def sums_wrap_at_their_width(dut: Any) -> None:
 def plain(config: Any, place: int, tap: int = 0) -> Event:
     """An event of little interest."""
     ones = [1] * config.group
-    return {"weight": 0, "tap": tap, "place": place, "values": ones, "count": 1, "first": 0, "final": 0}
+    where = {"tap": tap, "pixel": place, "left": place}
+    return where | {"weight": 0, "values": ones, "count": 1, "final": 0}
 
 
 @cocotb.test()
