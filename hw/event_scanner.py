@@ -102,7 +102,7 @@ class EventScanner(wiring.Component):
                 "final": 1,
             }
         )
-        m.submodules.words = found = Queue(words, QUEUE_DEPTH, margin=FETCH_STAGES + 2)
+        m.submodules.words = found = Queue(words, QUEUE_DEPTH, margin=FETCH_STAGES + 3)
         m.submodules.events = given = Queue(event(self._config), QUEUE_DEPTH, margin=READ_STAGES + 2)
         wiring.connect(m, given.o, wiring.flipped(self.o))
 
@@ -132,10 +132,10 @@ class EventScanner(wiring.Component):
             write.en.eq(self.mask_en),
             read.addr.eq(self.i.p.address),
             read.en.eq(self.i.valid & self.i.ready),
-            self.i.ready.eq(found.room),
             Assert(~(write.en.any() & read.en & self.i.p.columns.any() & (write.addr == read.addr))),
         ]
-        m.d.sync += [valid[0].eq(read.en), stages[0].eq(self.i.p)]
+        # From a register of its own: the walker's decisions hang on it.
+        m.d.sync += [self.i.ready.eq(found.room), valid[0].eq(read.en), stages[0].eq(self.i.p)]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
 

@@ -89,6 +89,7 @@ class MacArray(wiring.Component):
             m.d.comb += [
                 expander.start.eq(self.start),
                 expander.pixel.eq(self.pixel),
+                expander.release.eq(self.release),
                 bank.i.eq(expander.o),
                 bank.start.eq(self.start),
                 bank.pixel.eq(self.pixel),

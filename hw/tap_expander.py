@@ -61,7 +61,7 @@ class TapExpander(wiring.Component):
     Ports:
         layer: Constant from ``config.taps + 3`` cycles before its first event on.
         start: Pulse before a layer: pixels count from 0.
-        pixel: Number of the pixel to be drained next.
+        pixel: Number of the pixel to be drained next. release: It moves on by one.
         o: The taps of this cycle; nothing can hold them up.
     """
 
@@ -69,6 +69,7 @@ class TapExpander(wiring.Component):
 
     start: Signal
     pixel: Signal
+    release: Signal
     i: stream.Interface
     o: data.View[data.StructLayout]
 
@@ -79,6 +80,7 @@ class TapExpander(wiring.Component):
                 "layer": In(LayerSignature()),
                 "start": In(1),
                 "pixel": In(PIXEL_BITS),
+                "release": In(1),
                 "i": In(stream.Signature(event(config))),
                 "o": Out(taps(config)),
             }
@@ -142,19 +144,21 @@ class TapExpander(wiring.Component):
         with m.If(ending):
             m.d.sync += valid.eq(loading)
 
-        # How far the taps are from the drain's pixel, as it was a cycle ago: it moves by one at most.
-        before = Signal(PIXEL_BITS)
+        # How far the taps are from the drain's pixel, as it was a cycle ago: it moves by one at most. Whether
+        # it did is a register, since many accumulators hang on the pixel itself.
+        before, moved = Signal(PIXEL_BITS), Signal()
         within, just = Signal(reset_less=True), Signal(reset_less=True)
         loaded, stepped, held = (
             (pixel - self.pixel)[:PIXEL_BITS] for pixel in (i.pixel, now.pixel - place_steps[0], now.pixel)
         )
         m.d.sync += [
             before.eq(self.pixel),
+            moved.eq(self.release),
             within.eq(Mux(loading, loaded < SLOTS, Mux(giving, stepped < SLOTS, held < SLOTS))),
             just.eq(Mux(loading, loaded == SLOTS, Mux(giving, stepped == SLOTS, held == SLOTS))),
         ]
         m.d.comb += [
-            near.eq(within | (just & (before[0] != self.pixel[0]))),
+            near.eq(within | (just & moved)),
             drained.eq(~(i.complete - before)[PIXEL_BITS - 1]),
         ]
 

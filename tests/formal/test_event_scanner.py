@@ -17,9 +17,15 @@ from stillframe.hw.event_scanner import FETCH_STAGES, QUEUE_DEPTH, READ_STAGES, 
 
 def _room(m: Module, dut: Any, inside: Inside) -> None:
     m.d.comb += Assume(~dut.mask_en & ~dut.event_en)
-    for queue, stage, stages in (("words", "fetch", FETCH_STAGES), ("events", "read", READ_STAGES)):
+    queues = (("words", "fetch", FETCH_STAGES, True), ("events", "read", READ_STAGES, False))
+    for queue, stage, stages, ready in queues:  # for words it is a cycle later that there is room
         level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
         on_the_way = sum(inside[f"{stage}_{n}"] for n in range(stages))
+        if ready:
+            m.d.comb += [
+                Assert(~inside[f"{queue}.room"] | (level + on_the_way <= QUEUE_DEPTH - 2)),
+                Assert(~dut.i.ready | (level + on_the_way <= QUEUE_DEPTH - 1)),
+            ]
         m.d.comb += [
             Assert(level + on_the_way <= QUEUE_DEPTH),
             Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1))),  # so it is full with QUEUE_DEPTH, no sooner

@@ -76,7 +76,8 @@ def _surroundings(m: Module, dut: Any, inside: Inside) -> tuple[Value, Value]:
         Assume((layer.kernel_columns != 0) & (layer.kernel_columns <= COLUMNS)),
         Assume((layer.stride != 0) & (layer.dilation != 0)),
         # The drain goes on to the next pixel if the one before was complete.
-        Assume((dut.pixel == pixel) | ((dut.pixel == (pixel + 1)[:PIXEL_BITS]) & (pixel != before))),
+        Assume(dut.pixel == (pixel + inside["moved"])[:PIXEL_BITS]),
+        Assume(~inside["moved"] | (pixel != before)),
         # The finder's marks go forwards, and its events are for the SLOTS pixels behind the last mark.
         Assume(~given.mark | ((given.complete - mark)[:PIXEL_BITS] <= SLOTS)),
         Assume(given.mark | (given.tap < layer.kernel_columns)),
