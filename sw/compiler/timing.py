@@ -74,7 +74,7 @@ def time_mac(steps: Steps, find: Times, groups: int, copying: int = 0, fused: in
     scan_begin, scan_end = np.zeros(by_class), np.zeros(by_class)
     bank_begin, bank_end = np.zeros(by_class), np.zeros(by_class)
     drain_begin, drain_end, write_begin, write_end = (np.zeros(by_frame) for _ in range(4))
-    drain_end[0] = COPIED + copying if copying else 0
+    copied = COPIED + copying if copying else 0
     waiting = EVENTS * (1 + groups // classes) if groups > 1 else EVENTS
     before_scan, before_bank = _Queue(steps.words, WORDS_FOUND), _Queue(steps.items, waiting)
     before_write = _Queue(steps.drained, WORDS)
@@ -109,7 +109,7 @@ def time_mac(steps: Steps, find: Times, groups: int, copying: int = 0, fused: in
         scan_end[n + 1] = np.maximum(np.maximum(scan_end[n + 1], now[:, None] + SCAN), room)
         bank_end[n + 1] = np.maximum(bank_end[n + 1], scan_end[n + 1] + FILL)
 
-        complete = bank_end[n + 1].max(axis=1) + ADDED
+        complete = np.maximum(bank_end[n + 1].max(axis=1) + ADDED, copied)
         begin = np.maximum(drain_end[n], complete)
         drain_begin[n + 1], drain_end[n + 1] = begin, begin + steps.drain[n]
         write_begin[n + 1] = np.maximum(write_end[n], begin + written)
