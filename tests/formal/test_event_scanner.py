@@ -16,7 +16,7 @@ from stillframe.hw.event_scanner import FETCH_STAGES, QUEUE_DEPTH, READ_STAGES, 
 
 
 def _room(m: Module, dut: Any, inside: Inside) -> None:
-    m.d.comb += Assume(~dut.mask_en & ~dut.event_en)
+    m.d.comb += Assume(~dut.mask_en.any() & ~dut.event_en)
     for queue, stage, stages in (("words", "fetch", FETCH_STAGES), ("events", "read", READ_STAGES)):
         level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
         on_the_way = sum(inside[f"{stage}_{n}"] for n in range(stages))
