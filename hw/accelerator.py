@@ -24,7 +24,7 @@ from .payloads import PLACE, STRIP, code_word, placed, table_word
 from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
-from .signatures import HostBus
+from .signatures import DeviceStatus, HostBus
 from .state_update import StateUpdate
 from .windows import Windows
 
@@ -56,10 +56,17 @@ class Accelerator(wiring.Component):
 
     rx: stream.Interface
     tx: stream.Interface
+    status: wiring.PureInterface
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
-        super().__init__({"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))})
+        super().__init__(
+            {
+                "rx": In(stream.Signature(8)),
+                "tx": Out(stream.Signature(8)),
+                "status": Out(DeviceStatus()),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -92,8 +99,13 @@ class Accelerator(wiring.Component):
             for name in layer.signature.members:
                 m.d.comb += getattr(part.layer, name).eq(getattr(layer, name))
 
-        # The main path.
-        multiplying, adding, accepting = (layer.op == op for op in (Op.MAC, Op.ADD, Op.INPUT))
+        # The main path. What hangs on the layer alone is found out before it starts.
+        requantising, accepting, fusing = Signal(), Signal(), Signal()
+        m.d.sync += [
+            requantising.eq((layer.op == Op.MAC) | (layer.op == Op.ADD)),
+            accepting.eq(layer.op == Op.INPUT),
+            fusing.eq(layer.fused),
+        ]
         wiring.connect(m, finder.strips, strips.i)
         wiring.connect(m, strips.o, drain.strips)
         wiring.connect(m, finder.rows, windows.rows)
@@ -110,7 +122,7 @@ class Accelerator(wiring.Component):
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
         phase, turn = Signal(range(2 * config.add_cycles)), Signal(init=1)
-        m.d.sync += [phase.eq(phase + 1), turn.eq(~layer.fused | (phase == 0))]
+        m.d.sync += [phase.eq(phase + 1), turn.eq(~fusing | (phase == 0))]
         self._admit(m, credits, places, arrivals.o, received)
         m.d.comb += [
             drain.may.eq(credits.room & requantiser.loaded & turn),
@@ -128,14 +140,14 @@ class Accelerator(wiring.Component):
             m.d.comb += [places.i.valid.eq(1), places.i.p.eq(drain.o.p.place)]
         with m.If(windows.promised):
             m.d.comb += [places.i.valid.eq(1), places.i.p.eq(windows.place)]
-        self._add(m, state, requantiser, fused, windows)
+        self._add(m, fusing, state, requantiser, fused, windows)
         requantised = stream.Signature(table_word(config)).create()
         m.d.comb += [
             requantised.p.eq(requantiser.o.p),
             requantised.valid.eq(requantiser.o.valid & ~requantiser.o_own),
             requantiser.o.ready.eq(requantised.ready),
         ]
-        self._choose(m, multiplying | adding, requantised, coded, table.i)
+        self._choose(m, requantising, requantised, coded, table.i)
         self._choose(m, accepting, received, table.o, encoder.i)
         m.d.comb += [
             masks.i.p.eq(encoder.o),
@@ -157,7 +169,7 @@ class Accelerator(wiring.Component):
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
             codes.window_en.eq(windows.read_en | fused.read_en),
-            codes.window_address.eq(Mux(layer.fused, fused.read_address, windows.read_address)),
+            codes.window_address.eq(Mux(fusing, fused.read_address, windows.read_address)),
             windows.read_grant.eq(codes.window_grant),
             windows.read_data.eq(codes.data),
             fused.read_data.eq(codes.data),
@@ -206,10 +218,22 @@ class Accelerator(wiring.Component):
             sequencer.events.eq(array.events),
             sequencer.macs.eq(array.macs),
         ]
+        m.d.sync += [
+            self.status.session.eq(link.session),
+            self.status.damaged.eq(link.damaged),
+            self.status.working.eq(link.control.busy),
+            self.status.layer.eq(sequencer.start),
+        ]
         return m
 
     def _add(
-        self, m: Module, state: StateUpdate, requantiser: Requantiser, fused: FusedAdd, windows: Windows
+        self,
+        m: Module,
+        fusing: Signal,
+        state: StateUpdate,
+        requantiser: Requantiser,
+        fused: FusedAdd,
+        windows: Windows,
     ) -> None:
         """The way to the requantiser, of sums too, and the loop from it over the adder back to it."""
         every, to_sum = 2 * self._config.add_cycles, FusedAdd.latency(self._config)
@@ -221,7 +245,7 @@ class Accelerator(wiring.Component):
         wiring.connect(m, state.o, requantiser.i)
         m.d.sync += Assert(~(state.o.valid & windows.sum_valid), "a word and a sum at the requantiser")
         m.d.comb += [
-            requantiser.own.eq(requantiser.layer.fused & ~windows.sum_valid),
+            requantiser.own.eq(fusing & ~windows.sum_valid),
             fused.next_offset.eq(requantiser.next_offset),
             fused.valid.eq(requantiser.o.valid & requantiser.o_own),
             fused.i.eq(requantiser.o.p),

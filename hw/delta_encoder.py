@@ -24,8 +24,8 @@ class DeltaEncoder(wiring.Component):
     Ports:
         i: Stream of :func:`~stillframe.hw.payloads.code_word`, always ready.
         valid, o: For each word a bit for each of its elements, element 0 lowest: whether it is an event.
-        codes_en, codes_address, codes_data: Reads the codes last sent, ``READ`` cycles after a word came; data
-            is expected ``CodeMemory.LATENCY`` cycles later.
+        codes_en, codes_address, codes_data: Reads the codes last sent, ``READ`` cycles after a word came;
+            data is expected ``CodeMemory.LATENCY`` cycles later.
         store_en, store_address, store_codes: Writes the codes sent (CODES).
         event_en, event_address, event_values: Writes the event values (EVENTS), 0 where there is no event.
         clear: Pulse before a layer; ``changed``: an element was sent since then.

@@ -20,8 +20,8 @@ class GatheredMasks(wiring.Component):
 
     Ports:
         word: Which of them is at hand.
-        take, update: Adds the update's bits, in their column, to those of the word, or with ``fresh`` has them
-            alone. The words of a pixel are taken one behind the other, from word 0.
+        take, update: Adds the update's bits, in their column, to those of the word, or with ``fresh`` has
+            them alone. The words of a pixel are taken one behind the other, from word 0.
         keep, old: What the word had before, a cycle later; 0 if it is not to be kept. An update that is not
             ``fresh`` keeps it.
     """
@@ -52,7 +52,7 @@ class GatheredMasks(wiring.Component):
         depth = min(config.pixel_words, DEPTH)
         high = (depth - 1).bit_length()
 
-        # Stage 1 reads, stage 2 writes. Behind a pixel's only word the same one may come, before it is written.
+        # Stage 1 reads, stage 2 writes. Behind a pixel's only word the same one comes before it is written.
         store, stored = (Signal(self._part, name=name, reset_less=True) for name in ("store", "stored"))
         into, bits = Signal.like(word, reset_less=True), Signal(config.drain, reset_less=True)
         column = Signal(columns, reset_less=True)  # a bit for each

@@ -113,14 +113,17 @@ class MaskWriter(wiring.Component):
             first = self.i.valid & coming.first
             m.d.sync += [
                 full.eq(self.i.valid),
-                update.eq(self.i.p),
-                some.eq(self.i.p.bits.any()),
                 new_row.eq(first & (coming.y != row)),
                 new_pass.eq(first & ((coming.mask ^ place.mask)[: len(at)] != 0)),
                 new_block.eq(first & (coming.block != place.block)),
                 new_part.eq(first & (its_part != part)),
-                skipped.eq(coming.block - place.block - 2),
             ]
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    update.eq(self.i.p),
+                    some.eq(self.i.p.bits.any()),
+                    skipped.eq(coming.block - place.block - 2),
+                ]
 
         # What is done: a zero, a word of a block, the next row, or an update is taken.
         ended, waits, take = Signal(), Signal(), Signal()

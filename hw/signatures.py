@@ -75,3 +75,14 @@ class FrameControl(wiring.Signature):
                 "cycles": In(32),
             }
         )
+
+
+class DeviceStatus(wiring.Signature):
+    """What a board shows of its accelerator, from registers.
+
+    ``session``: a host has said hello since the last reset. ``damaged``: pulse, a packet with a wrong CRC
+    came. ``working``: a frame is computed. ``layer``: pulse, the next of its layers begins.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"session": Out(1), "damaged": Out(1), "working": Out(1), "layer": Out(1)})

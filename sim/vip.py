@@ -88,7 +88,8 @@ class _Port:
 
 
 class StreamSource(_Port):
-    """Sends items into an ``In`` stream, pausing before each with probability ``stall``.
+    """Sends items into an ``In`` stream, pausing before each with probability ``stall``. Where it offers none,
+    the payload is anything.
 
     An item that a reset finds on the wires is lost; :meth:`clear` drops those that wait.
     """
@@ -97,6 +98,7 @@ class StreamSource(_Port):
         self._queue: deque[int] = deque()
         self._offering = False
         super().__init__(dut, port, shape, stall, seed)
+        self._noise = random.Random(f"{port} {seed} noise")
         self._valid.value = 0
         self._payload.value = 0
 
@@ -123,6 +125,8 @@ class StreamSource(_Port):
         if not self._offering and not in_reset and self._queue and not self._pause():
             self._offering = True
             self._payload.value = self._queue.popleft()
+        elif not self._offering:
+            self._payload.value = self._noise.getrandbits(Shape.cast(self.shape).width)
         self._valid.value = int(self._offering)
 
 

@@ -38,6 +38,7 @@ class CommandProcessor(wiring.Component):
 
     Members:
         header, damaged, payload: A packet, see :class:`~stillframe.hw.link.receiver.PacketReceiver`.
+        session: A HELLO has come since the last reset. refused: Pulse, a damaged packet came.
         reply, reply_payload: Its response, see :class:`~stillframe.hw.link.sender.PacketSender`.
         runs, progress: The frame, see :class:`~stillframe.hw.link.frame.FrameReceiver`.
         bus: The memories.
@@ -46,6 +47,8 @@ class CommandProcessor(wiring.Component):
 
     header: stream.Interface
     damaged: Signal
+    session: Signal
+    refused: Signal
     payload: stream.Interface
     reply: stream.Interface
     reply_payload: stream.Interface
@@ -60,6 +63,8 @@ class CommandProcessor(wiring.Component):
             {
                 "header": In(stream.Signature(HEADER)),
                 "damaged": In(1),
+                "session": Out(1),
+                "refused": Out(1),
                 "payload": In(stream.Signature(PAYLOAD_BYTE)),
                 "reply": Out(stream.Signature(HEADER)),
                 "reply_payload": Out(stream.Signature(PAYLOAD_BYTE)),
@@ -75,7 +80,7 @@ class CommandProcessor(wiring.Component):
         header, payload = self.header.payload, self.payload.payload
         control, progress, bus = self.control, self.progress, self.bus
         # The session.
-        session = Signal()  # a HELLO has come
+        session = self.session
         last = Signal(8)  # sequence number of the request executed last
         outcome = Signal(Status)  # its status
         needs_key = Signal(init=1)
@@ -165,6 +170,7 @@ class CommandProcessor(wiring.Component):
                     m.next = "ACCEPT"
 
             with m.State("ACCEPT"):
+                m.d.sync += self.refused.eq(self.damaged)
                 with m.If(self.damaged):
                     refuse(Status.BAD_CRC)
                 with m.Elif(asks[Packet.HELLO] & fits):

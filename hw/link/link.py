@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -32,6 +32,7 @@ class Link(wiring.Component):
         layer: Registers of the layer being run; read only between BEGIN and RUN, when it is layer 0.
         words: New codes of the input tensor and their places, pixel by pixel; what is left out keeps its
             value.
+        session: A HELLO has come since the last reset. damaged: Pulse, a damaged packet came.
     """
 
     rx: stream.Interface
@@ -40,6 +41,8 @@ class Link(wiring.Component):
     control: wiring.PureInterface
     layer: wiring.PureInterface
     words: stream.Interface
+    session: Signal
+    damaged: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -51,6 +54,8 @@ class Link(wiring.Component):
                 "control": Out(FrameControl()),
                 "layer": In(LayerSignature()),
                 "words": Out(stream.Signature(placed(code_word(config)))),
+                "session": Out(1),
+                "damaged": Out(1),
             }
         )
 
@@ -64,7 +69,11 @@ class Link(wiring.Component):
         connect(m, flipped(self.rx), receiver.i)
         connect(m, receiver.header, commands.header)
         connect(m, receiver.payload, commands.payload)
-        m.d.comb += commands.damaged.eq(receiver.damaged)
+        m.d.comb += [
+            commands.damaged.eq(receiver.damaged),
+            self.session.eq(commands.session),
+            self.damaged.eq(commands.refused),
+        ]
         connect(m, commands.runs, frame.i)
         connect(m, commands.progress, frame.progress)
         connect(m, flipped(self.layer), frame.layer)

@@ -27,7 +27,7 @@ AROUND = 14
 REST = FIELD_WORDS + 3
 """Cycles for a layer that rests: the next one's descriptor is loaded meanwhile."""
 
-INPUT = 8
+INPUT = 12
 """Cycles of the input beside its words."""
 
 

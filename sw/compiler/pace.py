@@ -13,11 +13,11 @@ from .rows import AHEAD, Counts, Rows, Times, finding
 FIRST = 6
 """Cycles from a row to its first read."""
 
-ENCODED = {Op.ADD: 27, Op.POOL: 9, Op.CONCAT: 9}
+ENCODED = {Op.ADD: 28, Op.POOL: 10, Op.CONCAT: 10}
 """Cycles from the last word read for an output word to the encoder's read of the one last sent; of an ADD as
 many more as the adder takes for that word."""
 
-WRITTEN = 5
+WRITTEN = 7
 """Cycles from there to the mask writer."""
 
 COPIED = 4

@@ -46,7 +46,7 @@ ADDED = 6
 WORDS = 64
 """Words that may be between the drain and the mask writer."""
 
-WRITTEN = 26
+WRITTEN = 32
 """Cycles from a word drained to the mask writer."""
 
 SUMMED = 21

@@ -77,7 +77,7 @@ class Bench:
         assert await self.host_read(Memory.CODES, column, row) == answer, f"column {column} of row {row}"
 
     async def traffic(self, cycles: int) -> None:
-        """Random reads of encoder and windows, and stores elsewhere; each read's data comes some cycles later."""
+        """Random reads of encoder and windows, stores elsewhere; each read's data comes some cycles later."""
         dut, rng, words = self.dut, self.rng, self.words
         expected: list[int | None] = [None] * CodeMemory.LATENCY
         stored = 0  # the word stored last: it is written a cycle later
