@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
@@ -9,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, MAX_BANKS, ArrayConfig
 
+from .block_ram import BlockRam
 from .payloads import LEFT_BITS, PIXEL_BITS, PLACE_BITS, REQUEST, event
 from .queue import Queue
 from .signatures import LayerSignature
@@ -189,8 +192,7 @@ class EventScanner(wiring.Component):
         """From an event's bit to the event; which stages are occupied."""
         layer, size = self.layer, self._size
         size_log2 = size.bit_length() - 1
-        m.submodules.values = memory = Memory(shape=self._values, depth=self._config.events_words, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        m.submodules.values = memory = BlockRam(self._config.events_words, self._values.size)
         valid = [Signal(name=f"read_{n}") for n in range(READ_STAGES)]
         stages = [Signal(event(self._config), name=f"event_{n}", reset_less=True) for n in range(READ_STAGES)]
 
@@ -203,12 +205,9 @@ class EventScanner(wiring.Component):
             for bit in range(len(index))
         )
         m.d.sync += [valid[0].eq(start), index.eq(number), bits.eq(word.bits), events.eq(word.events)]
-        m.d.sync += stages[0].mark.eq(lowest[-1])
-        places, firsts = (
-            [Signal(shape, name=f"{name}_{n}", reset_less=True) for n in range(2)]
-            for name, shape in (("place", signed(PLACE_BITS)), ("first", PIXEL_BITS))
-        )
-        m.d.sync += [places[0].eq(word.place), firsts[0].eq(word.first)]
+        places = [Signal(signed(PLACE_BITS), name=f"place_{n}", reset_less=True) for n in range(2)]
+        firsts = [Signal(PIXEL_BITS, name=f"first_{n}", reset_less=True) for n in range(2)]
+        m.d.sync += [stages[0].mark.eq(lowest[-1]), places[0].eq(word.place), firsts[0].eq(word.first)]
         for name in ("weight", "tap", "complete", "final"):
             m.d.sync += stages[0][name].eq(word[name])
 
@@ -228,22 +227,22 @@ class EventScanner(wiring.Component):
             address.eq(events + column),
         ]
 
-        # Stage 3: its memory word, its pixel; stage 4: that word in a register, since block RAM is late.
+        # Stages 3 and 4: its memory word; its pixel.
         elements = [Signal(size_log2, name=f"element_{n}", reset_less=True) for n in range(3)]
-        values = Signal(self._values, reset_less=True)
+        values = self._values(memory.read_data)
         m.d.comb += [
-            write.addr.eq(self.event_address),
-            write.data.eq(self.event_values),
-            write.en.eq(self.event_en),
-            read.addr.eq(address),
-            read.en.eq(valid[1] & ~stages[1].mark),
-            Assert(~(write.en.any() & read.en & (write.addr == read.addr))),
+            memory.write_address.eq(self.event_address),
+            memory.write_data.eq(self.event_values),
+            memory.write_en.eq(self.event_en),
+            memory.read_address.eq(address),
+            memory.read_en.eq(valid[1] & ~stages[1].mark),
+            memory.out_en.eq(1),
+            Assert(~(memory.write_en & memory.read_en & (memory.write_address == memory.read_address))),
         ]
-        m.d.sync += [elements[0].eq(element), values.eq(read.data)]
-        m.d.sync += [elements[n].eq(elements[n - 1]) for n in (1, 2)]
+        m.d.sync += [after.eq(before) for before, after in pairwise([element, *elements])]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in (2, 3)]
-        m.d.sync += [stages[n].eq(stages[n - 1]) for n in (2, 3)]
         m.d.sync += [
+            *(stages[n].eq(stages[n - 1]) for n in (2, 3)),
             stages[2].pixel.eq(firsts[1] + places[1]),
             stages[2].left.eq(places[1][:LEFT_BITS] | places[1][LEFT_BITS:].any().replicate(LEFT_BITS)),
         ]

@@ -92,9 +92,9 @@ class StripRange(wiring.Component):
 
         # From strip to range, one line a cycle.
         origin, right, beside, room, inner = map(number, ("origin", "right", "beside", "room", "inner"))
-        x, cut = number("x"), Signal()
+        cut = Signal(reset_less=True)  # the strip's last column is beside the image
         high, gap, placed, seen_before = map(number, ("high", "gap", "placed", "seen_before"))
-        limit = number("limit")
+        x, limit = number("x"), number("limit")
         block_end = Cat(x[:COLUMN_BITS] | block, x[COLUMN_BITS:]).as_signed()
         word = Cat(Mux(found.regular, 0, x[:COLUMN_BITS]), x[COLUMN_BITS:]).as_signed()
         m.d.sync += [

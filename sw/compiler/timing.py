@@ -13,8 +13,11 @@ import numpy as np
 from .rows import AHEAD, Times
 from .steps import Steps
 
-STRIP = 5
-"""Cycles of the walker before it looks at a strip's columns."""
+ROW = 8
+"""Cycles from a row that the walker takes to its first look."""
+
+STRIP = 2
+"""Cycles of the walker from a strip's last look to the next one's first."""
 
 LOOKS = 8
 """Looks at a block's columns that may wait until there is a request for every kernel row and channel word."""
@@ -37,7 +40,7 @@ SCAN = 6
 FILL = 10
 """Cycles from a column looked at to the first tap of its event."""
 
-ADDED = 5
+ADDED = 6
 """Cycles from a block's last tap until the drain sees that its sums are complete."""
 
 WORDS = 64
@@ -87,7 +90,8 @@ def time_mac(steps: Steps, find: Times, groups: int, copying: int = 0, fused: in
         row, in_row = divmod(n, steps.row)
         if in_row == 0:
             row_found[row + 1] = np.maximum(row_found[row] + find[row], row_taken + AHEAD)
-            now = row_taken = np.maximum(row_found[row + 1], now)
+            row_taken = np.maximum(row_found[row + 1], now)
+            now = np.maximum(row_found[row + 1] + ROW - STRIP, now)
         if n == 0 or steps.strips[n] > steps.strips[n - 1]:
             now = np.maximum(now + STRIP, drain_end[strips[steps.strips[n]]])
         look_end[n + 1] = np.maximum(now + looks[n], walk_begin[looked[n]])

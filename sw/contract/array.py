@@ -258,7 +258,7 @@ class ArrayConfig:
         d = self.drain
         return (
             registered_block_rams(self.codes_words, 8 * d, max(1, d // 4))
-            + self.banks * block_rams(self.events_words, 9 * self.group)
+            + self.banks * registered_block_rams(self.events_words, 9 * self.group)
             + registered_block_rams(self.state_words, ACC_BITS * d, d)
             + self.banks * block_rams(self.weights_words, 8 * self.lanes, max(1, self.lanes // 4))
             + self._params_block_rams

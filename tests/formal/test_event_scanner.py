@@ -16,7 +16,7 @@ from stillframe.hw.event_scanner import FETCH_STAGES, QUEUE_DEPTH, READ_STAGES, 
 
 
 def _room(m: Module, dut: Any, inside: Inside) -> None:
-    m.d.comb += Assume(~dut.mask_en & ~dut.event_en)
+    m.d.comb += Assume(~dut.mask_en.any() & ~dut.event_en)
     queues = (("words", "fetch", FETCH_STAGES, True), ("events", "read", READ_STAGES, False))
     for queue, stage, stages, ready in queues:  # for words it is a cycle later that there is room
         level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from amaranth.hdl import Assert, Assume, Module, Value
+from amaranth.asserts import AnyConst
+from amaranth.hdl import Assert, Assume, Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 from contract import Check, Harness, streams
@@ -38,6 +39,7 @@ from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
 from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.state_update import StateUpdate
+from stillframe.hw.strip_range import StripRange
 from stillframe.hw.strip_walker import StripWalker
 from stillframe.hw.window_walker import WindowWalker
 from stillframe.hw.windows import Windows
@@ -71,6 +73,40 @@ def _as_documented(m: Module, dut: Any, inside: Inside) -> None:
         m.d.comb += Assume(~(dut.write_en & dut.i.valid))
 
 
+def _products_stay(m: Module, dut: Any, inside: Inside) -> None:
+    """They are those of a layer, which begins when nothing is under way."""
+    _as_documented(m, dut, inside)
+    for name in ("strip_columns", "row_columns"):
+        product = getattr(dut, name)
+        constant = Signal.like(product, name=f"constant_{name}")
+        m.d.comb += [constant.eq(AnyConst(len(product))), Assume(product == constant)]
+
+
+def _settles(m: Module, dut: Any, inside: Inside) -> None:
+    """Each sum stays as it is from a cycle after those that it is made of."""
+    found, settling = dut.o.p, inside["settling"]
+    within = (
+        "block phases by_block overlap edge",
+        "origin right beside room inner",
+        "cut x",
+        "high gap seen_before placed",
+        "limit",
+    )
+    given = (
+        (),
+        (found.regular, found.sideways, found.aside, found.phase, found.turn),
+        (found.walking,),
+        (found.before, found.seen),
+        (found.outside, found.outlying, found.place, found.done),
+    )
+    for n, (names, fields) in enumerate(zip(within, given, strict=True)):
+        sums = Cat(*(inside[name] for name in names.split()), *fields)
+        before = Signal.like(sums, name=f"before_{n}")
+        m.d.sync += before.eq(sums)
+        m.d.comb += Assert(~settling[n] | (sums == before))
+    m.d.comb += Assert((settling & ~Cat(inside["there"], settling)) == 0)
+
+
 def _packet_at_hand(m: Module, dut: Any, inside: Inside) -> None:
     """A packet is there from IDLE (state 0) on until it is answered."""
     m.d.comb += Assert((inside["fsm_state"] == 0) | dut.header.valid)
@@ -96,7 +132,8 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     Requantiser: Claim(lambda: Requantiser(CONFIG), _as_documented),
     RowFinder: Claim(lambda: RowFinder(CONFIG), trust=True),
     StateUpdate: Claim(lambda: StateUpdate(CONFIG), trust=True),
-    StripWalker: Claim(StripWalker, _as_documented),
+    StripRange: Claim(StripRange, _settles, trust=True),
+    StripWalker: Claim(StripWalker, _products_stay),
     WindowWalker: Claim(WindowWalker),
     Windows: Claim(lambda: Windows(CONFIG), trust=True),
 }
@@ -117,9 +154,11 @@ GIVE_NONE = {
     "MaxPool",
     "Multiplier",
     "Parameters",
+    "PixelMarks",
     "RequantiseLane",
     "RescaleLane",
     "ResidualAdd",
+    "SelectingAdder",
     "Sequencer",
     "TapExpander",
     "WindowReader",
