@@ -108,7 +108,7 @@ BUDGETS = {
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
-    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 640),
+    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 840),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
     LayerProducts: Budget(LayerProducts, 150),
     Link: Budget(lambda: Link(CONFIG), 1860, PACKET),
