@@ -88,8 +88,8 @@ class _Port:
 
 
 class StreamSource(_Port):
-    """Sends items into an ``In`` stream, pausing before each with probability ``stall``. Where it offers none,
-    the payload is anything.
+    """Sends items into an ``In`` stream, pausing before each with probability ``stall``; the payload is
+    anything while it offers none.
 
     An item that a reset finds on the wires is lost; :meth:`clear` drops those that wait.
     """

@@ -119,7 +119,7 @@ BUDGETS = {
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),
     EventScanner: Budget(lambda: EventScanner(CONFIG, 0), 770, EVENTS + MASKS),
     FusedAdd: Budget(lambda: FusedAdd(CONFIG), 100),
-    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 640),
+    GatheredMasks: Budget(lambda: GatheredMasks(CONFIG), 840),
     LaneSums: Budget(lambda: LaneSums(CONFIG), 500),
     LayerCounters: Budget(lambda: LayerCounters(CONFIG), 330, COUNTERS),
     LayerLoader: Budget(lambda: LayerLoader(CONFIG), 50, LAYERS),
