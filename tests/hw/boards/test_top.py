@@ -1,0 +1,74 @@
+"""A board's top at its pins (cocotb), and behind a pseudo-terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_arrays import small_array
+from small_graphs import AROUND, Layer, chain
+
+from stillframe.compiler import compile_graph
+from stillframe.contract import StillframeError
+from stillframe.driver import Device, LinkError, Session, check_name, open_device
+from stillframe.frontend import Conv, Graph
+from stillframe.golden import GoldenModel
+from stillframe.hw.boards.top import Top
+from stillframe.sim.cocotb_runner import run_bench
+from stillframe.sim.native import open_component
+from stillframe.sim.pins import BoardOnPins
+
+BENCH = Path(__file__).parent / "bench_top.py"
+CYCLES = 8.3
+FAST = "simserial:?baud=12000000"
+
+
+def convolution() -> Graph:
+    """One that takes some hundred cycles."""
+    return chain((6, 7, 3), Layer(Conv, (3, 3), 4, weight=3, shift=-2, padding=AROUND), zero_point=3)
+
+
+def test_top_at_its_pins() -> None:
+    top = Top(small_array("1x4"), CYCLES * 1e6, 1e6)
+    run_bench(top, BENCH, {"cycles": CYCLES})
+
+
+def test_a_session_over_a_pseudo_terminal() -> None:
+    """pyserial at one end, the board's pins at the other; nothing has to be sent twice."""
+    config = small_array("1x4")
+    graph = convolution()
+    program = compile_graph(graph, config, mode="delta")
+    rng = np.random.default_rng(2)
+    frames = [rng.integers(-128, 128, program.frame.shape, np.int8)]
+    for _ in range(4):
+        changed = rng.random(frames[-1].shape) < 0.1
+        frames.append(np.where(changed, rng.integers(-128, 128, frames[-1].shape, np.int8), frames[-1]))
+    expected = GoldenModel(graph, 0).run(np.stack(frames)).outputs
+    with open_device(FAST, config) as device:
+        session = Session(device, program)
+        for n, frame in enumerate(frames):
+            result = session.run(frame)
+            for name, values in expected.items():
+                np.testing.assert_array_equal(result.outputs[name], values[n])
+        assert device.statistics.retries == 0
+
+
+def test_the_watchdog_ends_a_layer_that_takes_too_long() -> None:
+    """A limit of 256 cycles strikes in every frame: the driver is told, and the board is well afterwards."""
+    config = small_array("1x4")
+    program = compile_graph(convolution(), config, mode="delta")
+    frame = np.random.default_rng(2).integers(-128, 128, program.frame.shape, np.int8)
+    board = open_component(BoardOnPins(config, CYCLES * 1e6, 1e6, limit_bits=8))
+    with Device(board, attempts=3, timeout=1e-3) as device:
+        session = Session(device, program)
+        with pytest.raises(LinkError, match="expected RUN to be carried out, got BAD_SEQUENCE"):
+            session.run(frame)
+        assert device.hello()["lanes"] == 4
+
+
+@pytest.mark.parametrize("address", ["/dev/ttyUSB0", "?baud=", "?baud=fast", "?parity=odd", "?baud=99000000"])
+def test_an_address_of_another_form(address: str) -> None:
+    check_name(f"simserial:{address}")
+    with pytest.raises(StillframeError, match="device simserial:"):
+        open_device(f"simserial:{address}", small_array("1x4"))
