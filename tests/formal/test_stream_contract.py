@@ -38,11 +38,11 @@ from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
 from stillframe.hw.row_finder import RowFinder
+from stillframe.hw.row_gate import PROBE, RowGate
 from stillframe.hw.state_update import StateUpdate
 from stillframe.hw.strip_range import StripRange
 from stillframe.hw.strip_walker import StripWalker
 from stillframe.hw.window_walker import WindowWalker
-from stillframe.hw.windows import Windows
 
 DEPTH = 3
 CONFIG = tiny_array()
@@ -112,6 +112,16 @@ def _packet_at_hand(m: Module, dut: Any, inside: Inside) -> None:
     m.d.comb += Assert((inside["fsm_state"] == 0) | dut.header.valid)
 
 
+def _one_row_at_a_time(m: Module, dut: Any, inside: Inside) -> None:
+    """A row is pending from its last probe on until it is taken or left out."""
+    path = "" if isinstance(dut, RowGate) else "gate."
+    if isinstance(dut, RowGate):
+        m.d.comb += Assume(~dut.pending | ~dut.probe.valid | ~dut.probe.last)
+    asked, answered = (PROBE(inside[path + name]) for name in ("asked", "answered"))
+    under_way = (asked.valid & asked.last) + (answered.valid & answered.last) + dut.o.valid
+    m.d.comb += Assert(inside[path + "pending"] == under_way)
+
+
 # The bytes of a packet that nobody wants vanish with it.
 LEFTOVERS = {"payload": lambda dut: dut.header.valid & dut.header.ready}
 
@@ -130,12 +140,12 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     Queue: Claim(lambda: Queue(8, 4)),
     RequestWalker: Claim(RequestWalker, trust=True),
     Requantiser: Claim(lambda: Requantiser(CONFIG), _as_documented),
-    RowFinder: Claim(lambda: RowFinder(CONFIG), trust=True),
+    RowFinder: Claim(lambda: RowFinder(CONFIG), _one_row_at_a_time, trust=True),
+    RowGate: Claim(RowGate, _one_row_at_a_time),
     StateUpdate: Claim(lambda: StateUpdate(CONFIG), trust=True),
     StripRange: Claim(StripRange, _settles, trust=True),
     StripWalker: Claim(StripWalker, _products_stay),
     WindowWalker: Claim(WindowWalker),
-    Windows: Claim(lambda: Windows(CONFIG), trust=True),
 }
 
 GIVE_NONE = {
@@ -162,6 +172,7 @@ GIVE_NONE = {
     "Sequencer",
     "TapExpander",
     "WindowReader",
+    "Windows",
 }
 """Components without a stream that they give."""
 
