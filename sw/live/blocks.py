@@ -78,18 +78,15 @@ def overlaid(image: npt.NDArray[np.uint8], changed: npt.NDArray[np.uint8]) -> np
         changed: uint8, (height, width): the largest change of each pixel, 0 for none.
 
     Returns:
-        As ``image``. Where one of its pixels stands for several of ``changed``, their largest change counts.
+        As ``image``. Where one of its pixels stands for several of ``changed``, large changes count for more
+        than many small ones.
     """
+    import cv2
+
     rows, columns = image.shape[:2]
-    strength = _largest(_largest(changed, rows), columns, axis=1).astype(np.float32)
-    alpha = np.where(strength > 0, np.minimum(0.9, 0.3 + strength / 50), 0)[..., np.newaxis]
+    alpha = np.where(changed > 0, np.minimum(0.9, 0.3 + changed / np.float32(50)), 0).astype(np.float32)
+    shrinks = rows <= changed.shape[0] and columns <= changed.shape[1]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    alpha = np.sqrt(cv2.resize(alpha**2, (columns, rows), interpolation=way))[..., np.newaxis]
     grey = image.mean(axis=-1, keepdims=True) * DIM
     return (grey * (1 - alpha) + CHANGED * alpha).astype(np.uint8)
-
-
-def _largest(values: npt.NDArray[np.uint8], parts: int, axis: int = 0) -> npt.NDArray[np.uint8]:
-    """An axis cut into so many parts, the largest value of each; values are repeated if there are too few."""
-    size = values.shape[axis]
-    if size < parts:
-        return values.take(np.arange(parts) * size // parts, axis)
-    return np.maximum.reduceat(values, np.arange(parts) * size // parts, axis)

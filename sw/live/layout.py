@@ -16,7 +16,7 @@ with needs("rich"):
     from rich.table import Table
     from rich.text import Text
 
-BAR = 12
+BAR = 8
 """Characters of a bar."""
 
 GAP = 2
@@ -37,18 +37,17 @@ class Layout:
 
     Attributes:
         title, how: Lines that say what is watched, and how it runs.
-        url: Of the page, if there is one.
     """
 
     title: str
     how: str
-    url: str | None = None
 
-    def draw(self, console: Console, view: View, lost: Lost | None, stopping: bool) -> RenderableType:
-        """The newest frame, the one lost last, and whether an end is wanted."""
+    def draw(self, console: Console, view: View, lost: Lost | None, hint: str) -> RenderableType:
+        """The newest frame, the one lost last, and what the user may do."""
         width, height = console.size
         head = [Text(self.title, style="bold", no_wrap=True), Text(self.how, style=SOFT, no_wrap=True)]
-        below = self._below(lost, stopping)
+        below = [Text(f"frame {lost.number} was lost: {lost.message}", style=BAD)] if lost else []
+        below += [Text(hint, style=SOFT)] if hint else []
         figures, outputs = _figures(view), _outputs(view)
         beside = width >= 72
         grid = Table.grid(padding=(0, GAP))
@@ -63,17 +62,6 @@ class Layout:
         if room >= FEWEST_LINES and console.color_system and not console.no_color:
             parts += [Text(""), _pictures(view, room, (width - GAP) // 2), Text("")]
         return Group(*parts, grid, *below)
-
-    def _below(self, lost: Lost | None, stopping: bool) -> list[Text]:
-        found = []
-        if lost:
-            found.append(Text(f"frame {lost.number} was lost: {lost.message}", style=BAD))
-        if stopping:
-            found.append(Text("ending after this frame; Ctrl-C again does not wait", style="yellow"))
-        else:
-            page = f"{self.url}  " if self.url else ""
-            found.append(Text(f"{page}Ctrl-C ends", style=SOFT))
-        return found
 
 
 def _pictures(view: View, lines: int, columns: int) -> RenderableType:
@@ -101,7 +89,8 @@ def _figures(view: View) -> list[tuple[str, Text]]:
     if view.boxes is not None and view.subject.example:
         finds = view.subject.example.finds
         scores = " ".join(f"{box.score:.2f}" for box in view.boxes[:4])
-        rows.append((f"{finds}s", Text(f"{len(view.boxes)}  {scores}")))
+        found = f"{len(view.boxes)} {finds}{'' if len(view.boxes) == 1 else 's'}"
+        rows.append(("found", Text.assemble((found, GOOD), (f"  {scores}", SOFT), overflow="ellipsis")))
     return rows
 
 

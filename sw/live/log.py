@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +32,7 @@ class Log:
         self._path = path
         try:
             self._file = path.open("wb", buffering=0)
+            self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)  # and not a pipe
         except OSError as error:
             raise self._failure(error) from error
 
@@ -85,7 +87,7 @@ class Log:
 
     def _line(self, value: dict[str, Any]) -> None:
         data = json.dumps(value, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        start = self._file.tell() if self._file.seekable() else None
+        start = self._file.tell() if self._regular else None
         try:
             while data:  # less than all is written where the disk is full; the next byte then says so
                 data = data[self._file.write(data) :]

@@ -18,8 +18,6 @@ BARS = 10
 TOP = 5
 """Largest elements shown of a longer vector."""
 
-AXES = ("row", "column", "channel")
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -44,7 +42,7 @@ class Output:
         name: As in the model.
         shape: Of one frame.
         kind: ``all``: ``entries`` are its elements; ``largest``: the largest of them, in order; ``ends``:
-            its smallest and largest value and where they are.
+            its smallest and largest value and where they are, in brackets as (row, column, channel).
         entries: The figures.
     """
 
@@ -91,9 +89,7 @@ def summarise(spec: OutputSpec | HostTensor, values: npt.NDArray[np.float32]) ->
 
 
 def _position(shape: tuple[int, ...], index: int) -> str:
-    at = np.unravel_index(index, shape)
-    names = AXES if len(shape) == 3 else ("index",) * len(shape)
-    return ", ".join(f"{name} {int(i)}" for name, i in zip(names, at, strict=True))
+    return f"({', '.join(str(int(i)) for i in np.unravel_index(index, shape))})"
 
 
 def _range(spec: OutputSpec | HostTensor, values: npt.NDArray[np.float32]) -> tuple[float, float]:

@@ -44,8 +44,8 @@ class Screen:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.console = console
-        self._layout = Layout(title, how, url)
-        self._stop = stop
+        self._layout = Layout(title, how)
+        self._url, self._stop, self._ended = url, stop, False
         self._frame: View | None = None
         self._lost: Lost | None = None
         self._last_line = -LINE_SECONDS
@@ -82,6 +82,7 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended = True
         if self._live:
             self._live.stop()
 
@@ -91,4 +92,11 @@ class Screen:
     def _drawn(self) -> RenderableType:
         if self._frame is None:
             return Text("waiting for the first frame; Ctrl-C ends", style="dim")
-        return self._layout.draw(self.console, self._frame, self._lost, self._stop())
+        return self._layout.draw(self.console, self._frame, self._lost, self._hint())
+
+    def _hint(self) -> str:
+        if self._ended:
+            return ""
+        if self._stop():
+            return "ending after this frame; Ctrl-C again does not wait"
+        return f"{self._url}  Ctrl-C ends" if self._url else "Ctrl-C ends"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +28,6 @@ from .views import Totals
 
 with needs("rich"):
     from rich.console import Console
-
-Prepare = Callable[[Options, Progress], tuple[Subject, Clip]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,6 @@ class Watch:
         console: Where it is shown.
         listener: Told what is done before the first frame.
         stop: Whether an end is wanted.
-        prepare: Gives what is watched.
 
     Attributes:
         totals: Counts so far.
@@ -86,12 +82,11 @@ class Watch:
         console: Console,
         listener: AbstractContextManager[Progress],
         stop: Stop,
-        prepare: Prepare = prepare,
     ) -> None:
         self.totals = Totals()
         self.ending = "it failed"
         self._settings, self._console, self._listener = settings, console, listener
-        self._stop, self._prepare = stop, prepare
+        self._stop = stop
         self._feed: Feed | None = None
         self._log: Log | None = None
 
@@ -128,7 +123,7 @@ class Watch:
                 if self._feed:
                     self._feed.say("preparing")
                     progress.say(f"the page: {url}")
-                subject, clip = self._prepare(settings.run, progress)
+                subject, clip = prepare(settings.run, progress)
                 frames = stack.enter_context(Frames(clip, settings.loop, self._stop))
                 config = subject.program.config
                 progress.stage(f"opening device {subject.device} with the array {config.name}")
