@@ -108,15 +108,15 @@ class Chromium:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def wait(self, expression: str) -> Any:
-        """Wait until an expression is true; returns it."""
+    def wait(self, expression: str) -> None:
+        """Wait until an expression is true; one that fails, on a page that is not there yet, is not."""
+        expression = f"(() => {{ try {{ return {expression}; }} catch {{ return false; }} }})()"
         end = time.monotonic() + PATIENCE
-        while not (value := self.value(expression)):
+        while not self.value(expression):
             assert time.monotonic() < end, (
                 f"{expression} never became true: {self.value('document.body.innerText')}"
             )
             time.sleep(0.05)
-        return value
 
     def screenshot(self, path: Path) -> None:
         """A picture of all of the page."""
