@@ -110,6 +110,9 @@ class Watch:
             except KeyboardInterrupt:
                 self.ending = "stopped"
                 raise
+            except SystemExit:  # rich ends so where nobody reads its output any more
+                self.ending = "the output was closed"
+                raise
             except StillframeError as error:
                 self.ending = error.message
                 raise

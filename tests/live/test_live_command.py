@@ -75,6 +75,19 @@ def until_frames(log: Path, count: int) -> None:
         time.sleep(0.02)
 
 
+def test_output_that_nobody_reads_any_more(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    process = start(0, "--no-page", "--log", log)
+    assert process.stdout
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 1
+    assert process.stderr
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert json.loads(log.read_text().splitlines()[-1])["end"] == "the output was closed"
+
+
 def test_page_is_there_before_the_first_frame_and_says_why_it_ends(tmp_path: Path) -> None:
     process = start(0, "--port", 0)
     assert process.stdout
