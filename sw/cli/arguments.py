@@ -13,7 +13,7 @@ from stillframe.contract import StillframeError
 from stillframe.contract.boards import BOARDS
 from stillframe.video.value_range import ValueRange
 
-from . import bench, train_occupancy, train_ucf101
+from . import bench, live, train_occupancy, train_ucf101
 from .numbers import number
 
 MODES = ("auto", "delta", "direct", "dense")
@@ -53,6 +53,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             "run", help="stream a clip through a model and check every output", allow_abbrev=False
         )
     )
+    watch = commands.add_parser(
+        "live", help="watch a camera or clip run, in the terminal and in a browser", allow_abbrev=False
+    )
+    _compiling(watch)
+    live.add_arguments(watch, CLIP_HELP)
     _compile(commands.add_parser("compile", help="make a program file from a model", allow_abbrev=False))
     _check(
         commands.add_parser(

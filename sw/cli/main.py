@@ -36,6 +36,8 @@ def execute(arguments: Sequence[str]) -> int:
         match options.command:
             case "run":
                 from .run import run as command
+            case "live":
+                from .live import live as command
             case "compile":
                 from .compile import compile_program as command
             case "check":

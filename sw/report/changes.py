@@ -1,4 +1,4 @@
-"""How much the pixels of the input changed: the delta encoder's rule, for pictures only."""
+"""How much the pixels of the input changed from frame to frame of a run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stillframe.run.changes import Changes
+
 
 def changes(
     codes: Iterable[npt.NDArray[Any]], threshold: int, step: float = 1
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """For each frame and pixel the largest change that a channel sent: 0 if none did.
+    """For each frame and pixel the largest change that a channel sent.
 
-    A channel is sent if it differs by more than ``threshold`` codes from the value last sent. All of the
-    first frame counts as sent, with the largest change that there is.
+    See :class:`~stillframe.run.changes.Changes`.
 
     Args:
         codes: Input codes, (height, width, channels) a frame, as multiples of ``step``.
@@ -25,14 +26,6 @@ def changes(
     Yields:
         uint8, (height, width).
     """
-    sent: npt.NDArray[np.int16] | None = None
+    changed = Changes(threshold, step)
     for frame in codes:
-        new = np.rint(frame / step).astype(np.int16)
-        if sent is None:
-            sent = new
-            yield np.full(new.shape[:2], 255, np.uint8)
-            continue
-        distance = np.abs(new - sent)
-        distance[distance <= threshold] = 0
-        sent = np.where(distance > 0, new, sent)
-        yield distance.max(axis=-1).astype(np.uint8)
+        yield changed.send(frame)

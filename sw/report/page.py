@@ -18,6 +18,7 @@ from stillframe.requirements import needs
 from stillframe.run import Job
 from stillframe.run.baselines import FRAMES, TITLES
 from stillframe.run.files import write_bytes
+from stillframe.run.real_values import real_values
 from stillframe.run.statistics import Means
 
 from .changes import changes
@@ -147,13 +148,8 @@ def _base64(data: bytes) -> str:
 
 
 def _real(job: Job, index: int) -> dict[str, npt.NDArray[np.float32]]:
-    """Real values of a frame's outputs (of scale 1 and zero point 0 if they are real numbers already)."""
-    return {
-        output.name: (
-            (job.outputs[output.name][index].astype(np.float32) - output.zero_point) * output.scale
-        ).astype(np.float32)
-        for output in job.program.results
-    }
+    """Real values of a frame's outputs."""
+    return real_values(job.program.results, {name: values[index] for name, values in job.outputs.items()})
 
 
 def _boxes(job: Job, index: int) -> list[list[float]]:

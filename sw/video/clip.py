@@ -26,12 +26,14 @@ class Clip:
         start: Number of the first frame, from 0.
         frames: How many frames, None for all there are.
         source: Yields all frames of the source from its beginning.
+        live: Its frames come in their own time (a camera): who is slower than they are falls behind.
     """
 
     name: str
     start: int
     frames: int | None
     source: Callable[[], Generator[Frame, None, None]]
+    live: bool = False
 
     def __iter__(self) -> Generator[Frame, None, None]:
         """Yield RGB frames, uint8 (height, width, 3).
@@ -95,7 +97,7 @@ def open_clip(spec: str, start: int = 0, frames: int | None = None) -> Clip:
             "count frames from 0",
         )
     if match := re.fullmatch(r"camera:(\d+)", spec):
-        return Clip(spec, start, frames, sources.camera(spec, int(match[1])))
+        return Clip(spec, start, frames, sources.camera(spec, int(match[1])), live=True)
     path = Path(spec)
     if path.is_dir():
         source = sources.folder(path)

@@ -28,7 +28,8 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (
             "fly",
             "command line: argument COMMAND: invalid choice: 'fly' "
-            "(choose from 'run', 'compile', 'check', 'bench', 'doctor', 'train')\n"
+            "(choose from 'run', 'live', 'compile', 'check', 'bench', 'build', 'devices', 'flash', "
+            "'doctor', 'train')\n"
             "  -> see stillframe --help\n",
         ),
         (
