@@ -28,8 +28,8 @@ class Requantiser(wiring.Component):
         o_own: ``own`` of the word in ``o``.
         next_offset: Offset of the word that is in ``o`` in the next cycle, if nothing stalls.
         layer: ``op``, ``params``, ``round_once``, ``requant_zero_point``, ``act_min`` and ``act_max`` are
-            used; for own words ``in_zero_point``, ``own_min`` and ``own_max`` instead of the last three. Sums that
-            ``fused`` layers make are rounded twice.
+            used; for own words ``in_zero_point``, ``own_min`` and ``own_max`` instead of the last three. Sums
+            that ``fused`` layers make are rounded twice.
         start: Pulse, a layer's work begins.
         loaded: Words of the layer may come (see :class:`~.parameters.Parameters`); stays high where it sends
             none here.
