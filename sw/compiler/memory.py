@@ -80,7 +80,7 @@ def _shares(network: Network, modes: Modes) -> dict[str, list[int]]:
     shares: dict[str, list[int]] = {
         "CODES": [layout.size for layout in layouts],
         "EVENTS": [
-            layout.size if network.mac_readers(tensor) else 0 for tensor, layout in enumerate(layouts)
+            layout.size if network.keeps_events(tensor, modes) else 0 for tensor, layout in enumerate(layouts)
         ],
         "MASKS": [layout.mask_size for layout in layouts],
         "ROWS": [layout.height for layout in layouts],
