@@ -18,7 +18,8 @@ from .netlist import TOP
 from .place_and_route import DoesNotFit
 from .shell import Shell
 
-# See netlist.py for what happens to checks, names and memories here too.
+# See netlist.py for what happens to checks, names and memories here too. Multipliers are not inferred (-dsp): that
+# would rewrite those that the design instantiates.
 SCRIPT = f"""\
 read_rtlil {TOP}.il
 hierarchy -top {TOP}
@@ -26,7 +27,7 @@ delete t:$check t:$print
 proc
 opt_clean -purge
 setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i
-synth_ice40 -dsp -device u -top {TOP} -json {TOP}.json
+synth_ice40 -device u -top {TOP} -json {TOP}.json
 """
 
 

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from .memory import ADDRESS_BITS
-from .multiply_accumulate import MultiplyAccumulate
+from .multipliers import MultiplyAccumulate
 from .scanner import EVENT
 
 LANES = 4

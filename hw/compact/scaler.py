@@ -6,6 +6,8 @@ from amaranth.hdl import C, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .multipliers import Multiply
+
 
 class Scaler(wiring.Component):
     """One number after the other, with one multiplier of 16 x 16 bits.
@@ -58,16 +60,15 @@ class Scaler(wiring.Component):
         # The product of x without a sign, from the right: ``total`` is what it has from bit 16 * (steps so far)
         # on, and starts with the half that is rounded with.
         total = Signal(34)
-        first, second, product = Signal(16), Signal(16), Signal(32)
+        m.submodules.multiply = multiply = Multiply()
         high_x, high_m, shift, subtract = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            first.eq(Mux(high_x, x[16:], x[:16])),
-            second.eq(Mux(high_m, multiplier[16:], multiplier[:16])),
-            product.eq(first * second),
+            multiply.a.eq(Mux(high_x, x[16:], x[:16])),
+            multiply.b.eq(Mux(high_m, multiplier[16:], multiplier[:16])),
         ]
         so_far = Mux(shift, total[16:], total)
         addend, added = Signal(34), Signal(34)
-        m.d.comb += addend.eq(product)
+        m.d.comb += addend.eq(multiply.product)
         with m.If(subtract):
             m.d.comb += addend.eq(~Cat(multiplier, C(0, 3)))
         m.d.comb += added.eq(so_far + addend + subtract)
