@@ -98,16 +98,20 @@ class Processor(wiring.Component):
         b = Signal(32)
         m.d.comb += b.eq(Mux(immediate, low.as_signed(), register_b))
 
-        # The result.
-        subtracting = (op == Op.SUB) | (op == Op.MAX) | (op == Op.MIN)
+        # The result. What can be known while the registers are read is.
+        subtracting, extracting, kept = Signal(), Signal(), Signal(32)
+        m.d.sync += [
+            subtracting.eq((op == Op.SUB) | (op == Op.MAX) | (op == Op.MIN)),
+            extracting.eq(op == Op.EXT),
+            kept.eq(Cat((op != Op.EXT) | (low[:5] >= n) for n in range(32))),
+        ]
         total = Signal(32)
         smaller = Signal()
         m.d.comb += [
             total.eq(a + (b ^ subtracting.replicate(32)) + subtracting),
             smaller.eq(Mux(a[31] ^ b[31], a[31], total[31])),
         ]
-        rotated = self._rotated(m, a, Mux(op == Op.EXT, low[5:], b[:5]))
-        kept = Cat((low[:5] >= n) for n in range(32))
+        rotated = self._rotated(m, a, Mux(extracting, low[5:], b[:5]))
         pc, following, next_pc = Signal(range(DEPTH)), Signal(range(DEPTH)), Signal(range(DEPTH))
         m.d.comb += following.eq(pc + 1)
         with m.Switch(op):
@@ -121,9 +125,7 @@ class Processor(wiring.Component):
                 m.d.comb += result.eq(a ^ b)
             with m.Case(Op.MAX, Op.MIN):
                 m.d.comb += result.eq(Mux(smaller ^ (op == Op.MAX), a, b))
-            with m.Case(Op.ROR):
-                m.d.comb += result.eq(rotated)
-            with m.Case(Op.EXT):
+            with m.Case(Op.ROR, Op.EXT):
                 m.d.comb += result.eq(rotated & kept)
             with m.Case(Op.BYTE):
                 m.d.comb += result.eq(a[:8].as_signed())
@@ -160,11 +162,12 @@ class Processor(wiring.Component):
             m.d.comb += self.mem_write.bit_select(lane, 1).eq(executing)
 
         # One instruction after the other.
-        zero, negative, taken, done = Signal(), Signal(), Signal(), Signal()
+        written, zero, negative, taken, done = Signal(32), Signal(), Signal(), Signal(), Signal()
         silent = storing | putting | (op == Op.BR) | (op == Op.JR)
         m.d.comb += write.eq(done & ~silent)
         with m.If(write):
-            m.d.sync += [zero.eq(result == 0), negative.eq(result[31])]
+            m.d.sync += written.eq(result)
+        m.d.sync += [zero.eq(written == 0), negative.eq(written[31])]  # while the next one's registers are read
         with m.Switch(rd[:3]):
             with m.Case(Condition.ZERO):
                 m.d.comb += taken.eq(zero)

@@ -114,6 +114,11 @@ def _stack(shares: list[int]) -> tuple[list[int], int]:
     return starts, end
 
 
+def events_words(network: Network, modes: Modes) -> int:
+    """EVENTS words that a network takes."""
+    return _share_over_time(network, _shares(network, modes)["EVENTS"])[1]
+
+
 def _share_over_time(network: Network, shares: list[int]) -> tuple[list[int], int]:
     """First words of the tensors' shares, each in use from the layer that writes it to its last MAC reader.
 
