@@ -70,10 +70,33 @@ class Put(IntEnum):
     SCAN_WEIGHTS = 12  # weight row of that column
     SCAN = 13  # look at so many channels
     MAC = 14  # multiply all events by the weights from this word on
-    SCALE_ONCE = 15  # bit 0: one rounding
-    SCALE_MULTIPLIER = 16
-    SCALE_SHIFT = 17  # as PARAMS have it
-    SCALE = 18  # requantise
+    FINISH_STATE = 15  # address of the next output's accumulator
+    FINISH_PARAM = 16  # of its PARAMS
+    FINISH_ENTRY = 17  # of where code 0 stands in its table
+    FINISH_LOWEST = 18  # what sums are requantised to at least, before the zero point is added
+    FINISH_HIGHEST = 19  # at most
+    FINISH_ZERO = 20  # that zero point
+    FINISH_ONCE = 21  # whether to round once
+    FINISH_USE_STATE = 22  # whether there are accumulators
+    FINISH_USE_TABLE = 23  # whether there is a table
+    FINISH_BY_CHANNEL = 24  # one for each channel
+    FINISH_FRESH = 25  # whether accumulators begin at 0
+    FINISH_LEAVE = 26  # leave out an output, here and in the encoder
+    FINISH_CODE = 27  # finish an output whose code before the table this is
+    FINISH = 28  # finish so many outputs, from lane 0 on
+    ENCODE_CODE = 29  # address of the next output's code
+    ENCODE_MASK = 30  # of its mask byte
+    ENCODE_COLUMN = 31  # its column
+    ENCODE_FLAG = 32  # address of its row flag
+    ENCODE_CODE_STEP = 33  # codes from one channel to the next
+    ENCODE_MASK_STEP = 34  # mask bytes
+    ENCODE_OLD = 35  # from the address of a code to its place in EVENTS
+    ENCODE_ZERO = 36  # zero point of the output
+    ENCODE_THRESHOLD = 37  # what is unsent
+    ENCODE_KEY = 38  # whether this is a key frame
+    ENCODE_MODE = 39  # mode of the output
+    ENCODE_EVENTS = 40  # whether it has a place in EVENTS
+    ENCODE_CLEAR = 41  # nothing has changed yet
 
 
 class Get(IntEnum):
@@ -82,9 +105,8 @@ class Get(IntEnum):
     RX = 0  # the next byte from the host, which the CRC takes too
     CRC = 1  # the CRC so far, without its final inversion
     LIST = 2  # events in the list, once the scan is through
-    SUM = 3  # the sum of the next lane, from lane 0 on, once all events are multiplied
-    SCALED = 4  # the requantised number
-    CYCLES = 5  # since power-on
+    CHANGED = 3  # whether a code was sent since ENCODE_CLEAR, once the encoder is through
+    CYCLES = 4  # since power-on
 
 
 CRC_RESIDUE = 0xDEBB20E3

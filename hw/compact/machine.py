@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from itertools import combinations
+
+from amaranth.hdl import Assert, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ArrayConfig
 
 from .byte_link import ByteLink
+from .encoder import Encoder
+from .finisher import Finisher
 from .isa import Get, Put
 from .lanes import Lanes
 from .memory import SharedMemory
 from .processor import Processor
 from .program import microprogram
-from .scaler import Scaler
 from .scanner import Scanner
 
 
@@ -44,79 +47,120 @@ class CompactAccelerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.processor = processor = Processor(microprogram(self._config))
-        m.submodules.memory = memory = SharedMemory()
         m.submodules.link = link = ByteLink()
         m.submodules.scanner = scanner = Scanner()
         m.submodules.lanes = lanes = Lanes()
-        m.submodules.scaler = scaler = Scaler()
+        m.submodules.finisher = finisher = Finisher()
+        m.submodules.encoder = encoder = Encoder()
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
-        m.d.comb += [lanes.event_en.eq(scanner.event_en), lanes.event.eq(scanner.event)]
+        m.d.comb += [
+            lanes.event_en.eq(scanner.event_en),
+            lanes.event.eq(scanner.event),
+            lanes.next.eq(finisher.next),
+            finisher.sum.eq(lanes.sum),
+            finisher.step.eq(encoder.code_step),
+            finisher.code_busy.eq(encoder.busy),
+            encoder.start.eq(finisher.code_start),
+        ]
+        busy = scanner.busy | lanes.busy | finisher.busy | encoder.busy
+        self._share_memory(m, busy, scanner, lanes, encoder, finisher, processor)
+        self._connect_puts(m, processor, link, scanner, lanes, finisher, encoder)
+        self._connect_gets(m, processor, link, lanes, encoder, busy)
+        return m
 
-        # The memory is the scanner's or the lanes' while they are busy, else the processor's.
-        busy = scanner.busy | lanes.busy
+    @staticmethod
+    def _share_memory(
+        m: Module,
+        busy: Value,
+        scanner: Scanner,
+        lanes: Lanes,
+        encoder: Encoder,
+        finisher: Finisher,
+        processor: Processor,
+    ) -> None:
+        """The memory is the processor's while no unit is busy; of the units only one wants it at a time."""
+        m.submodules.memory = memory = SharedMemory()
         m.d.comb += [
             processor.mem_ready.eq(~busy),
-            memory.en.eq(scanner.mem_en | lanes.mem_en | (processor.mem_en & ~busy)),
-            memory.write.eq(Mux(busy, 0, processor.mem_write)),
+            memory.en.eq(scanner.mem_en | lanes.mem_en | encoder.mem_en | finisher.mem_en),
+            memory.address.eq(processor.mem_address),
             memory.data.eq(processor.mem_data),
-            processor.mem_word.eq(memory.word),
-            processor.mem_byte.eq(memory.byte),
-            scanner.mem_byte.eq(memory.byte),
-            lanes.mem_word.eq(memory.word),
         ]
-        with m.If(lanes.busy):
+        with m.If(encoder.busy):
+            m.d.comb += [
+                memory.address.eq(encoder.mem_address),
+                memory.data.eq(encoder.mem_data.replicate(4)),
+                memory.write.eq(encoder.mem_write << encoder.mem_address[:2]),
+            ]
+        with m.Elif(finisher.busy):
+            m.d.comb += [
+                memory.address.eq(finisher.mem_address),
+                memory.data.eq(finisher.mem_data),
+                memory.write.eq(finisher.mem_write.replicate(4)),
+            ]
+        with m.Elif(lanes.busy):
             m.d.comb += memory.address.eq(lanes.mem_address)
         with m.Elif(scanner.busy):
             m.d.comb += memory.address.eq(scanner.mem_address)
         with m.Else():
-            m.d.comb += memory.address.eq(processor.mem_address)
-
-        self._connect_puts(m, processor, link, scanner, lanes, scaler)
-        self._connect_gets(m, processor, link, lanes, scaler, busy)
-        return m
+            m.d.comb += [memory.en.eq(processor.mem_en), memory.write.eq(processor.mem_write)]
+        for unit in (processor, lanes, finisher):
+            m.d.comb += unit.mem_word.eq(memory.word)
+        for unit in (processor, scanner, finisher, encoder):
+            m.d.comb += unit.mem_byte.eq(memory.byte)
+        wanting = [unit.mem_en for unit in (scanner, lanes, encoder, finisher)]
+        m.d.sync += [Assert(~(a & b)) for a, b in combinations(wanting, 2)]
 
     @staticmethod
     def _connect_puts(
-        m: Module, processor: Processor, link: ByteLink, scanner: Scanner, lanes: Lanes, scaler: Scaler
+        m: Module,
+        processor: Processor,
+        link: ByteLink,
+        scanner: Scanner,
+        lanes: Lanes,
+        finisher: Finisher,
+        encoder: Encoder,
     ) -> None:
         value = processor.put_data
-        m.d.comb += [link.put_data.eq(value), scanner.value.eq(value), scaler.value.eq(value)]
-        m.d.comb += lanes.base.eq(value)
-        pulses = {
-            Put.CRC: link.restart,
-            Put.LIST: lanes.clear,
-            Put.SCAN_MODE: scanner.put_mode,
-            Put.SCAN_ZERO: scanner.put_zero,
-            Put.SCAN_OLD: scanner.put_old,
-            Put.SCAN_MASK_STEP: scanner.put_mask_step,
-            Put.SCAN_CODE_STEP: scanner.put_code_step,
-            Put.SCAN_WEIGHT_STEP: scanner.put_weight_step,
-            Put.SCAN_SELECT: scanner.put_select,
-            Put.SCAN_MASKS: scanner.put_masks,
-            Put.SCAN_CODES: scanner.put_codes,
-            Put.SCAN_WEIGHTS: scanner.put_weights,
-            Put.SCAN: scanner.put_scan,
-            Put.MAC: lanes.start,
-            Put.SCALE_ONCE: scaler.put_once,
-            Put.SCALE_MULTIPLIER: scaler.put_multiplier,
-            Put.SCALE_SHIFT: scaler.put_shift,
-            Put.SCALE: scaler.start,
+        m.d.comb += [
+            link.put_data.eq(value),
+            scanner.value.eq(value),
+            lanes.base.eq(value),
+            finisher.value.eq(value),
+            encoder.value.eq(Mux(finisher.busy, finisher.code, value)),
+        ]
+        finished = ~finisher.busy
+        commands = {  # each with what it waits for
+            Put.TX: (link.put, link.put_ready),
+            Put.CRC: (link.restart, link.idle),
+            Put.LIST: (lanes.clear, 1),
+            Put.SCAN: (scanner.put_scan, ~scanner.busy & finished),
+            Put.MAC: (lanes.start, finished),
+            Put.FINISH: (finisher.start, finished & ~lanes.busy),
+            Put.FINISH_CODE: (finisher.start_code, finished),
+            Put.FINISH_LEAVE: (finisher.leave, finished),
+            Put.ENCODE_CLEAR: (encoder.clear, finished),
         }
-        waits = {Put.TX: link.put_ready, Put.CRC: link.idle}
-        waits |= {port: ~scanner.busy for port in pulses if "SCAN" in port.name}
-        waits |= {port: ~scaler.busy for port in pulses if "SCALE" in port.name}
+        m.d.comb += encoder.leave.eq(finisher.leave)
+        for unit, prefix, ready in (
+            (scanner, "SCAN", ~scanner.busy),
+            (finisher, "FINISH", finished),
+            (encoder, "ENCODE", finished),
+        ):
+            for port in Put:
+                if port.name.startswith(f"{prefix}_") and port not in commands:
+                    name = port.name.removeprefix(f"{prefix}_").lower()
+                    commands[port] = getattr(unit, f"put_{name}"), ready
         with m.If(processor.put):
             with m.Switch(processor.port):
-                for port in Put:
+                for port, (pulse, ready) in commands.items():
                     with m.Case(port):
-                        ready = waits.get(port, 1)
-                        m.d.comb += processor.ready.eq(ready)
-                        m.d.comb += link.put.eq(1) if port is Put.TX else pulses[port].eq(ready)
+                        m.d.comb += [processor.ready.eq(ready), pulse.eq(1 if port is Put.TX else ready)]
 
     @staticmethod
     def _connect_gets(
-        m: Module, processor: Processor, link: ByteLink, lanes: Lanes, scaler: Scaler, busy: Signal
+        m: Module, processor: Processor, link: ByteLink, lanes: Lanes, encoder: Encoder, busy: Value
     ) -> None:
         cycles = Signal(32)
         m.d.sync += cycles.eq(cycles + 1)
@@ -124,8 +168,7 @@ class CompactAccelerator(wiring.Component):
             Get.RX: (link.get_ready, link.get_data),
             Get.CRC: (link.idle, link.crc),
             Get.LIST: (~busy, lanes.count),
-            Get.SUM: (~busy, lanes.sum),
-            Get.SCALED: (~scaler.busy, scaler.result),
+            Get.CHANGED: (~busy, encoder.changed),
             Get.CYCLES: (1, cycles),
         }
         with m.Switch(processor.port):
@@ -134,7 +177,4 @@ class CompactAccelerator(wiring.Component):
                     m.d.comb += processor.get_data.eq(value)
                     with m.If(processor.get):
                         m.d.comb += processor.ready.eq(ready)
-        with m.If(processor.get & (processor.port == Get.RX)):
-            m.d.comb += link.get.eq(1)
-        with m.If(processor.get & (processor.port == Get.SUM) & processor.ready):
-            m.d.comb += lanes.next.eq(1)
+        m.d.comb += link.get.eq(processor.get & (processor.port == Get.RX))

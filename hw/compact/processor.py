@@ -50,7 +50,7 @@ class Processor(wiring.Component):
         self._program = list(program)
         super().__init__(
             {
-                "port": Out(5),
+                "port": Out(6),
                 "get": Out(1),
                 "get_data": In(32),
                 "put": Out(1),

@@ -20,7 +20,7 @@ def assemble(config: ArrayConfig) -> Assembler:
     convolution.write(a, places)
     pool.write(a)
     requantise.write(a)
-    encode.write(a, places)
+    encode.write(a)
     return a
 
 

@@ -1,72 +1,67 @@
-"""The output tensor: where its pixel lies, and how a code of it is encoded."""
+"""The output tensor: where its pixel lies, and what the encoder has to know of it."""
 
 from __future__ import annotations
 
-from stillframe.contract.layer import Mode
-
 from ..assembler import Assembler
-from ..memory_plan import Places
+from ..isa import Put
 
 
-def write(a: Assembler, places: Places) -> None:
+def write(a: Assembler) -> None:
     """Subroutines of the output tensor.
 
     ``begin_output``: clear its masks and flags, begin with its first pixel. ``next_row``, ``step_pixel``: go on to
     the next row or pixel; ``x`` is 0 then if it is a row's first, ``rows_left`` 0 behind the last one.
-    ``begin_pixel``: its first channel is the next. ``encode``: ``y`` is the code of the next channel.
-    ``next_channel``: that one is left out.
+    ``begin_pixel``: its first channel is the next to be encoded.
     """
-    _begin(a)
-    _walk(a)
-    _encode(a)
-
-
-def _clear(a: Assembler, name: str) -> None:
-    """Clear ``left`` bytes at ``at``, four at a time where they are words."""
-    a.label(f"clear_{name}")
-    a.sub(a.left, a.left, 1)
-    a.if_negative(f"cleared_{name}")
-    a.sb(a.zero, a.at)
-    a.add(a.at, a.at, 1)
-    a.jump(f"clear_{name}")
-    a.label(f"cleared_{name}")
-
-
-def _begin(a: Assembler) -> None:
     a.label("begin_output")
-    a.li(a.changed, 0)
     a.move(a.factor, a.out_mask_pitch)
     a.move(a.other_factor, a.out_height)
     a.call("multiply")
     a.move(a.left, a.product)
     a.move(a.at, a.out_masks)
-    _clear(a, "masks")
+    a.call("clear")
     a.move(a.left, a.out_height)
     a.move(a.at, a.out_rows)
-    _clear(a, "flags")
-    # What a code is compared with: the code in CODES, in a key frame the zero point.
-    a.sub(a.keep, a.key, 1)
-    a.xor(a.value, a.keep, -1)
-    a.and_(a.fill, a.value, a.out_zero_point)
-    a.and_(a.tolerance, a.threshold, a.keep)
-    a.sub(a.to_old, a.out_events_base, a.out_codes)
-    a.shl(a.state_step, a.out_width, 2)
+    a.call("clear")
+    a.put(Put.ENCODE_CLEAR, a.zero)
+    a.put(Put.ENCODE_CODE_STEP, a.out_width)
+    a.put(Put.ENCODE_MASK_STEP, a.out_mask_words)
+    a.sub(a.value, a.out_events_base, a.out_codes)
+    a.put(Put.ENCODE_OLD, a.value)
+    a.put(Put.ENCODE_ZERO, a.out_zero_point)
+    a.put(Put.ENCODE_THRESHOLD, a.threshold)
+    a.put(Put.ENCODE_KEY, a.key)
+    a.put(Put.ENCODE_MODE, a.out_mode)
+    a.put(Put.ENCODE_EVENTS, a.out_events)
+    a.put(Put.FINISH_USE_TABLE, a.use_table)
     a.move(a.rows_left, a.out_height)
     a.move(a.row_code, a.out_codes)
     a.move(a.row_mask, a.out_masks)
     a.move(a.flag, a.out_rows)
-    a.jump("begin_row")
+    a.put(Put.ENCODE_FLAG, a.flag)
+    a.li(a.x, 0)
+    a.ret("begin_output")
 
+    # ``left`` bytes at ``at``, a word where four are left and it is aligned.
+    a.label("clear")
+    a.and_(a.value, a.at, 3)
+    a.if_nonzero("clear_byte")
+    a.sub(a.value, a.left, 4)
+    a.if_negative("clear_byte")
+    a.sw(a.zero, a.at)
+    a.add(a.at, a.at, 4)
+    a.move(a.left, a.value)
+    a.jump("clear")
+    a.label("clear_byte")
+    a.sub(a.left, a.left, 1)
+    a.if_negative("cleared")
+    a.sb(a.zero, a.at)
+    a.add(a.at, a.at, 1)
+    a.jump("clear")
+    a.label("cleared")
+    a.ret("clear")
 
-def _walk(a: Assembler) -> None:
     a.label("step_pixel")
-    a.add(a.pixel_code, a.pixel_code, 1)
-    a.add(a.bit, a.bit, a.bit)
-    a.ext(a.value, a.bit, 8, 1)
-    a.if_zero("in_mask_byte")
-    a.li(a.bit, 1)
-    a.add(a.pixel_mask, a.pixel_mask, 1)
-    a.label("in_mask_byte")
     a.add(a.x, a.x, 1)
     a.sub(a.value, a.x, a.out_width)
     a.if_zero("row_done")
@@ -78,60 +73,13 @@ def _walk(a: Assembler) -> None:
     a.add(a.row_code, a.row_code, a.out_pitch)
     a.add(a.row_mask, a.row_mask, a.out_mask_pitch)
     a.add(a.flag, a.flag, 1)
-    a.move(a.from_begin_output, a.from_next_row)
-    a.label("begin_row")
-    a.move(a.pixel_code, a.row_code)
-    a.move(a.pixel_mask, a.row_mask)
-    a.li(a.bit, 1)
+    a.put(Put.ENCODE_FLAG, a.flag)
     a.li(a.x, 0)
-    a.ret("begin_output")
+    a.ret("next_row")
 
     a.label("begin_pixel")
-    a.move(a.code, a.pixel_code)
-    a.move(a.mask, a.pixel_mask)
+    a.put(Put.ENCODE_CODE, a.row_code, a.x)
+    a.ext(a.value, a.x, 3, 29)
+    a.put(Put.ENCODE_MASK, a.row_mask, a.value)
+    a.put(Put.ENCODE_COLUMN, a.x)
     a.ret("begin_pixel")
-
-
-def _encode(a: Assembler) -> None:
-    a.label("encode")
-    a.lb(a.sent, a.code)
-    a.and_(a.sent, a.sent, a.keep)
-    a.add(a.sent, a.sent, a.fill)
-    a.sub(a.value, a.y, a.sent)
-    a.sub(a.distance, a.sent, a.y)
-    a.max(a.distance, a.distance, a.value)
-    a.sub(a.value, a.tolerance, a.distance)
-    a.if_negative("differs")
-    a.move(a.y, a.sent)
-    a.sb(a.y, a.code)
-    a.test(a.out_mode)
-    a.if_nonzero("level")
-    # The channel is through.
-    a.label("encoded")
-    a.move(a.from_next_channel, a.from_encode)
-    a.label("next_channel")
-    a.add(a.code, a.code, a.out_width)
-    a.add(a.mask, a.mask, a.out_mask_words)
-    a.ret("next_channel")
-
-    a.label("differs")
-    a.li(a.changed, 1)
-    a.sb(a.y, a.code)
-    a.test(a.out_mode)
-    a.if_nonzero("level")
-    a.test(a.out_events)
-    a.if_zero("event")
-    a.add(a.value, a.code, a.to_old)
-    a.sb(a.sent, a.value)
-    a.label("event")
-    a.lbu(a.value, a.mask)
-    a.or_(a.value, a.value, a.bit)
-    a.sb(a.value, a.mask)
-    a.sb(a.one, a.flag)
-    a.jump("encoded")
-    a.label("level")
-    a.sub(a.value, a.out_mode, int(Mode.DENSE))
-    a.if_zero("event")
-    a.sub(a.value, a.y, a.out_zero_point)
-    a.if_nonzero("event")
-    a.jump("encoded")

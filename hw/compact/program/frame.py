@@ -5,7 +5,7 @@ from __future__ import annotations
 from stillframe.contract.layer import Mode
 
 from ..assembler import Assembler
-from ..isa import Get
+from ..isa import Get, Put
 from ..memory_plan import Places
 
 
@@ -50,13 +50,17 @@ def _input(a: Assembler) -> None:
     a.add(a.at, a.at, 1)
     a.sub(a.value, a.end, a.at)
     a.if_zero("drop_BAD_REQUEST")
+    # To the end of the row, or as far as is to be skipped.
     a.label("skip")
-    a.sub(a.left, a.left, 1)
-    a.if_negative("skipped_all")
+    a.test(a.left)
+    a.if_zero("skipped_all")
     a.test(a.rows_left)
     a.if_zero("drop_INCOMPLETE")
     a.li(a.skipped, 1)
-    a.call("step_pixel")
+    a.add(a.x, a.x, a.left)
+    a.sub(a.left, a.x, a.out_width)
+    a.if_negative("skipped_all")
+    a.call("next_row")
     a.jump("skip")
     a.label("skipped_all")
     a.lbu(a.left, a.at)
@@ -71,9 +75,9 @@ def _input(a: Assembler) -> None:
     a.label("next_code")
     a.sub(a.value, a.end, a.at)
     a.if_zero("drop_BAD_REQUEST")
-    a.lb(a.y, a.at)
+    a.lb(a.value, a.at)
     a.add(a.at, a.at, 1)
-    a.call("encode")
+    a.put(Put.FINISH_CODE, a.value)
     a.sub(a.channels, a.channels, 1)
     a.if_nonzero("next_code")
     a.call("step_pixel")

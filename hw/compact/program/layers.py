@@ -26,6 +26,8 @@ def write(a: Assembler, places: Places) -> None:
     a.sub(a.started, a.started, a.input_cycles)  # as if the input had come just now
 
     a.label("layer_done")
+    a.get(a.changed, Get.CHANGED)
+    a.label("layer_rests")
     a.sb(a.changed, a.own_changed)
     a.sw(a.macs, a.counters, 4 * Counter.MACS_ISSUED)
     a.sw(a.events, a.counters, 4 * Counter.EVENTS)
@@ -51,7 +53,7 @@ def write(a: Assembler, places: Places) -> None:
     a.or_(a.value, a.value, a.key)
     a.xor(a.left, a.skip_still, 1)
     a.or_(a.value, a.value, a.left)
-    a.if_zero("layer_done")
+    a.if_zero("layer_rests")
     a.call("begin_output")
     for op, target in OPERATIONS.items():
         a.sub(a.value, a.op, int(op))
