@@ -7,14 +7,16 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from stillframe.contract.array import COMPACT_VALUES
+
 from .memory import ADDRESS_BITS
 from .multipliers import MultiplyAccumulate
 from .scanner import EVENT
 
 LANES = 4
 
-LIST_DEPTH = 512
-"""Events that the list has room for: values in the largest receptive field."""
+LIST_DEPTH = COMPACT_VALUES
+"""Events that the list has room for."""
 
 
 class Lanes(wiring.Component):
