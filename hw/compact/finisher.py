@@ -15,7 +15,7 @@ from .scaler import Scaler
 class Finisher(wiring.Component):
     """Takes the sums of some outputs of a pixel, one after the other, and gives their codes to the encoder.
 
-    Latency: some 20 cycles and the encoder's for an output.
+    Throughput: an output in some 20 cycles. Latency: the encoder's 10 cycles more.
 
     Members:
         put_state, put_param, put_entry: ``value`` is the address of the next output's accumulator, of its PARAMS,
@@ -123,6 +123,16 @@ class Finisher(wiring.Component):
         def read(address: Signal) -> None:
             m.d.comb += [self.mem_en.eq(1), self.mem_address.eq(address)]
 
+        # A code is encoded while the next sum is scaled, which needs no memory.
+        pending = Signal()
+
+        def finished() -> None:
+            m.d.comb += through.eq(1)
+            m.d.sync += [left.eq(left - 1), pending.eq(1)]
+            m.next = "SUM"
+            with m.If(left == 1):
+                m.next = "LAST"
+
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
             with m.State("IDLE"):
@@ -156,35 +166,35 @@ class Finisher(wiring.Component):
             with m.State("BIAS"):
                 m.d.comb += scaler.put_shift.eq(1)
                 read(param + 4 * Param.BIAS)
-                m.next = "ADD"
-            with m.State("ADD"):
-                m.d.sync += total.eq(total + self.mem_word)
                 m.next = "SCALE"
             with m.State("SCALE"):
-                m.d.comb += [scaler.start.eq(1), scaler.value.eq(total)]
+                m.d.comb += [
+                    scaler.start.eq(1),
+                    scaler.value.eq(total + self.mem_word),
+                    self.code_start.eq(pending),
+                ]
+                m.d.sync += pending.eq(0)
                 m.next = "SCALING"
             with m.State("SCALING"):
                 m.d.sync += scaled.eq(scaler.result)
-                with m.If(~scaler.busy):
+                with m.If(~scaler.busy & ~self.code_busy):
                     m.next = "CLAMP"
             with m.State("CLAMP"):
                 m.d.sync += self.code.eq(clamped + own["zero"])
                 m.next = "TABLE"
+                with m.If(~own["use_table"]):
+                    finished()
             with m.State("TABLE"):
                 read(entry + self.code)
-                m.next = "CODE"
-                with m.If(own["use_table"]):
-                    m.next = "ENTRY"
+                m.next = "ENTRY"
             with m.State("ENTRY"):
-                m.d.sync += self.code.eq(self.mem_byte)
-                m.next = "CODE"
-            with m.State("CODE"):
+                with m.If(own["use_table"]):
+                    m.d.sync += self.code.eq(self.mem_byte)
+                finished()
+            with m.State("LAST"):
                 m.d.comb += self.code_start.eq(1)
+                m.d.sync += pending.eq(0)
                 m.next = "ENCODING"
             with m.State("ENCODING"), m.If(~self.code_busy):
-                m.d.comb += through.eq(1)
-                m.d.sync += left.eq(left - 1)
-                m.next = "SUM"
-                with m.If(left == 1):
-                    m.next = "IDLE"
+                m.next = "IDLE"
         return m

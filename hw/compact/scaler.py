@@ -16,7 +16,7 @@ class Scaler(wiring.Component):
     them: h = ((x << l) * m + (1 << 30)) >> 31, and ``result`` = h / 2^n, halves away from zero; or with ``once``
     ``result`` = ((x << l) * m + (1 << (30 + n))) >> (31 + n).
 
-    Latency: 6 + l + n cycles from ``start`` to ``busy`` low.
+    Latency: 7 + l + n // 4 + n % 4 cycles from ``start`` to ``busy`` low.
 
     Members:
         put_multiplier, put_shift, put_once: ``value`` is the multiplier (31 bits), a shift word as PARAMS have
@@ -112,9 +112,16 @@ class Scaler(wiring.Component):
             with m.State("RIGHT"):
                 with m.If(right == 0):
                     m.next = "IDLE"
+                with m.Elif(right[2:] != 0):
+                    m.d.sync += [
+                        right[2:].eq(right[2:] - 1),
+                        x.eq(x.as_signed() >> 4),
+                        half.eq(x[3]),
+                        sticky.eq(sticky | half | x[:3].any()),
+                    ]
                 with m.Else():
                     m.d.sync += [
-                        right.eq(right - 1),
+                        right[:2].eq(right[:2] - 1),
                         x.eq(x.as_signed() >> 1),
                         half.eq(x[0]),
                         sticky.eq(sticky | half),

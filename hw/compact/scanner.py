@@ -82,13 +82,12 @@ class Scanner(wiring.Component):
 
         bits, rest = Signal(8), Signal(8)  # events of the byte that are still to be fetched; all but the first
         column = Signal(3)  # of the first one
-        lowest = Signal(8)
-        m.d.comb += [lowest.eq(bits & -bits), rest.eq(bits & ~lowest)]
-        for n in range(8):
-            with m.If(lowest[n]):
-                m.d.comb += column.eq(n)
-        place = Signal(ADDRESS_BITS)
+        for n in reversed(range(8)):
+            with m.If(bits[n]):
+                m.d.comb += [column.eq(n), rest.eq(bits & ~(1 << n))]
+        place, old_place = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
         m.d.comb += place.eq(codes + column)
+        m.d.sync += old_place.eq(place + own["old"])
         code = Signal(8)
 
         next_mask, next_channel, last = Signal(), Signal(), left == 1
@@ -141,7 +140,7 @@ class Scanner(wiring.Component):
                 m.d.comb += self.event.value.eq(self.mem_byte.as_signed() - own["zero"].as_signed())
                 fetched()
             with m.State("OLD"):
-                m.d.comb += [self.mem_en.eq(1), self.mem_address.eq(place + own["old"])]
+                m.d.comb += [self.mem_en.eq(1), self.mem_address.eq(old_place)]
                 m.d.sync += code.eq(self.mem_byte)
                 m.next = "DIFFERENCE"
             with m.State("DIFFERENCE"):
