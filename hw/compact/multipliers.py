@@ -15,7 +15,18 @@ from amaranth.vendor import SiliconBluePlatform
 def _block(a: Value, b: Value, o: Value, **others: object) -> Instance:
     """A block without pipeline registers; ``others``: parameters and inputs that are not 0."""
     inputs = (
-        *("AHOLD", "BHOLD", "CHOLD", "DHOLD", "IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT", "OLOADTOP", "OLOADBOT"),
+        *(
+            "AHOLD",
+            "BHOLD",
+            "CHOLD",
+            "DHOLD",
+            "IRSTTOP",
+            "IRSTBOT",
+            "ORSTTOP",
+            "ORSTBOT",
+            "OLOADTOP",
+            "OLOADBOT",
+        ),
         *("ADDSUBTOP", "ADDSUBBOT", "OHOLDTOP", "OHOLDBOT", "CI", "ACCUMCI", "SIGNEXTIN"),
     )
     ties = {f"i_{name}": Const(0, 1) for name in inputs}

@@ -167,7 +167,10 @@ class Processor(wiring.Component):
         m.d.comb += write.eq(done & ~silent)
         with m.If(write):
             m.d.sync += written.eq(result)
-        m.d.sync += [zero.eq(written == 0), negative.eq(written[31])]  # while the next one's registers are read
+        m.d.sync += [
+            zero.eq(written == 0),
+            negative.eq(written[31]),
+        ]  # while the next one's registers are read
         with m.Switch(rd[:3]):
             with m.Case(Condition.ZERO):
                 m.d.comb += taken.eq(zero)

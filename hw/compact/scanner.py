@@ -80,7 +80,10 @@ class Scanner(wiring.Component):
         left, differences, flat = own["scan"], own["mode"][0], own["mode"][1]
         masks, codes, weights = own["masks"], own["codes"], own["weights"]
 
-        bits, rest = Signal(8), Signal(8)  # events of the byte that are still to be fetched; all but the first
+        bits, rest = (
+            Signal(8),
+            Signal(8),
+        )  # events of the byte that are still to be fetched; all but the first
         column = Signal(3)  # of the first one
         for n in reversed(range(8)):
             with m.If(bits[n]):

@@ -38,9 +38,7 @@ def _numbers(rng, channels):
 @given(
     shapes, windows, strides, paddings, activations, quantisations(), spreads, st.integers(1, 20), situations
 )
-def test_convolution(
-    shape, window, stride, padding, activation, source, spread, channels, situation
-) -> None:
+def test_convolution(shape, window, stride, padding, activation, source, spread, channels, situation) -> None:
     shape = fitting((*shape[:2], min(shape[2], 512 // (window[0] * window[1]))), window, padding)
     rng = np.random.default_rng(situation[-1])
     weights = rng.integers(-127, 128, (channels, *window, shape[2]), np.int8)
