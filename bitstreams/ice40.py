@@ -18,8 +18,8 @@ from .netlist import TOP
 from .place_and_route import DoesNotFit
 from .shell import Shell
 
-# See netlist.py for what happens to checks, names and memories here too. Multipliers are not inferred (-dsp): that
-# would rewrite those that the design instantiates.
+# See netlist.py for what happens to checks, names and memories here too. Multipliers are not inferred (-dsp):
+# that would rewrite those that the design instantiates.
 SCRIPT = f"""\
 read_rtlil {TOP}.il
 hierarchy -top {TOP}

@@ -22,7 +22,8 @@ class Assembler:
     """Collects instructions. Registers and labels are made by naming them; each method but those two and
     :meth:`words` appends an instruction, or a few.
 
-    A subroutine keeps its return address in a register of its own: so there is no stack, and none calls itself.
+    A subroutine keeps its return address in a register of its own: so there is no stack, and none calls
+    itself.
     """
 
     def __init__(self) -> None:
@@ -69,7 +70,8 @@ class Assembler:
         return {name: reg.number for name, reg in self._registers.items()}
 
     def _emit(self, op: Op, rd: int, ra: int = 0, low: int = 0, target: str = "") -> None:
-        assert 0 <= rd < REGISTERS and 0 <= ra < REGISTERS and 0 <= low < 2048
+        assert max(rd, ra) < REGISTERS
+        assert low < 2048
         self._code.append((op << 27 | rd << 19 | ra << 11 | low, target))
 
     def _three(self, op: Op, rd: int, a: Reg, b: Operand) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from collections.abc import Mapping
+from typing import ClassVar
+
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +20,8 @@ class Encoder(wiring.Component):
     Of an event that is a difference the code sent before goes to EVENTS: the difference is taken where it is
     needed. Of any event the mask bit and the row flag are set.
 
-    Latency: 4 cycles of ``busy`` for a code that is not sent in delta mode, up to 10 for an event; 1 for ``leave``.
+    Latency: 4 cycles of ``busy`` for a code that is not sent in delta mode, up to 10 for an event; 1 for
+    ``leave``.
 
     Members:
         put_code, put_mask, put_column, put_flag: ``value`` is the next code's address, its mask byte's, its
@@ -25,8 +29,8 @@ class Encoder(wiring.Component):
         put_code_step, put_mask_step: ... the distance to the next channel's.
         put_old: ... from a code's address to its place in EVENTS.
         put_zero, put_threshold: ... the zero point; codes by which one may differ from the one sent, unsent.
-        put_key, put_mode, put_events: ... whether it is a key frame, the tensor's mode, whether it has a place in
-            EVENTS.
+        put_key, put_mode, put_events: ... whether it is a key frame, the tensor's mode, whether it has a
+            place in EVENTS.
         start: Encode ``value``.
         leave: The next channel is left out.
         busy: It is under way; the encoder has the memory.
@@ -48,7 +52,7 @@ class Encoder(wiring.Component):
     mem_data: Signal
     mem_byte: Signal
 
-    REGISTERS = {
+    REGISTERS: ClassVar[Mapping[str, ShapeLike]] = {
         "code": ADDRESS_BITS,
         "mask": ADDRESS_BITS,
         "column": 3,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from collections.abc import Mapping
+from typing import ClassVar
+
+from amaranth.hdl import Module, Mux, ShapeLike, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,13 +21,13 @@ class Finisher(wiring.Component):
     Throughput: an output in some 20 cycles. Latency: the encoder's 10 cycles more.
 
     Members:
-        put_state, put_param, put_entry: ``value`` is the address of the next output's accumulator, of its PARAMS,
-            of where code 0 stands in its table.
-        put_lowest, put_highest, put_zero: ... the smallest and the largest number that a sum may be requantised
-            to, and what is added then.
+        put_state, put_param, put_entry: ``value`` is the address of the next output's accumulator, of its
+            PARAMS, of where code 0 stands in its table.
+        put_lowest, put_highest, put_zero: ... the smallest and the largest number that a sum may be
+            requantised to, and what is added then.
         put_once: ... whether to round once.
-        put_use_state, put_use_table, put_by_channel: ... whether there is an accumulator, a table, a table for
-            each channel.
+        put_use_state, put_use_table, put_by_channel: ... whether there is an accumulator, a table, a table
+            for each channel.
         put_fresh: ... whether accumulators begin at 0.
         start: Finish so many outputs: ``value``, at least 1.
         start_code: Finish one output, whose code before the table is ``value``.
@@ -54,7 +57,7 @@ class Finisher(wiring.Component):
     mem_word: Signal
     mem_byte: Signal
 
-    REGISTERS = {
+    REGISTERS: ClassVar[Mapping[str, ShapeLike]] = {
         "state": ADDRESS_BITS,
         "param": ADDRESS_BITS,
         "entry": ADDRESS_BITS,

@@ -24,10 +24,10 @@ from .scanner import Scanner
 class CompactAccelerator(wiring.Component):
     """An accelerator with the ports, packets and memories of :class:`~stillframe.hw.accelerator.Accelerator`.
 
-    All memories of the host's are parts of one, which processor, scanner and lanes use in turn. A layer is worked
-    off pixel by pixel: the scanner makes a list of the events in the pixel's receptive field, the lanes multiply
-    the list by the weights of four output channels, then of the next four, and the processor adds the state,
-    has the sum requantised, and encodes.
+    All memories of the host's are parts of one, which processor, scanner and lanes use in turn. A layer is
+    worked off pixel by pixel: the scanner makes a list of the events in the pixel's receptive field, the
+    lanes multiply the list by the weights of four output channels, then of the next four, and the processor
+    adds the state, has the sum requantised, and encodes.
 
     Args:
         config: The array: 1 bank of 4 lanes, 1 element a word.
@@ -152,11 +152,10 @@ class CompactAccelerator(wiring.Component):
                 if port.name.startswith(f"{prefix}_") and port not in commands:
                     name = port.name.removeprefix(f"{prefix}_").lower()
                     commands[port] = getattr(unit, f"put_{name}"), ready
-        with m.If(processor.put):
-            with m.Switch(processor.port):
-                for port, (pulse, ready) in commands.items():
-                    with m.Case(port):
-                        m.d.comb += [processor.ready.eq(ready), pulse.eq(1 if port is Put.TX else ready)]
+        with m.If(processor.put), m.Switch(processor.port):
+            for port, (pulse, ready) in commands.items():
+                with m.Case(port):
+                    m.d.comb += [processor.ready.eq(ready), pulse.eq(1 if port is Put.TX else ready)]
 
     @staticmethod
     def _connect_gets(

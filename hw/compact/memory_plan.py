@@ -46,11 +46,10 @@ class Places:
             start, end = end, end + (size + 3) // 4 * 4
             return start
 
-        host = {
-            memory: take(rows(memory, config) * columns(memory, config) * 4)
-            for memory in Memory
-            if memory not in (Memory.CODES, Memory.INFO)
-        }
+        host: dict[Memory, int] = {}
+        for memory in Memory:
+            if memory not in (Memory.CODES, Memory.INFO):
+                host[memory] = take(rows(memory, config) * columns(memory, config) * 4)
         host[Memory.INFO] = take(4 * len(INFO_FIELDS))
         cycles = take(4)
         buffer = take(PACKET_BYTES + BUFFER_OFFSET) + BUFFER_OFFSET

@@ -1,7 +1,7 @@
 """The multiplier blocks of an iCE40UP, SB_MAC16, in the two ways in which the machine uses them.
 
-They are instantiated, never inferred: Yosys' pass for inference takes blocks that are there already for its own,
-and packs what is behind them into them, whatever they are set to.
+They are instantiated, never inferred: Yosys' pass for inference takes blocks that are there already for its
+own, and packs what is behind them into them, whatever they are set to.
 """
 
 from __future__ import annotations

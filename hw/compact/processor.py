@@ -197,9 +197,8 @@ class Processor(wiring.Component):
                 m.next = "EXECUTE"
             with m.State("EXECUTE"):
                 m.d.comb += executing.eq(1)
-                with m.If(reading):
-                    with m.If(self.mem_ready):
-                        m.next = "LOAD"
+                with m.If(reading), m.If(self.mem_ready):
+                    m.next = "LOAD"
                 with m.Elif(Mux(storing, self.mem_ready, self.ready | ~(getting | putting))):
                     m.d.comb += done.eq(1)
                     m.next = "DECODE"

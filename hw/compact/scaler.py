@@ -12,15 +12,15 @@ from .multipliers import Multiply
 class Scaler(wiring.Component):
     """One number after the other, with one multiplier of 16 x 16 bits.
 
-    With x, multiplier m, left shift l and right shift n (one of l, n is 0), all as ``docs/architecture.md`` has
-    them: h = ((x << l) * m + (1 << 30)) >> 31, and ``result`` = h / 2^n, halves away from zero; or with ``once``
-    ``result`` = ((x << l) * m + (1 << (30 + n))) >> (31 + n).
+    With x, multiplier m, left shift l and right shift n (one of l, n is 0), all as ``docs/architecture.md``
+    has them: h = ((x << l) * m + (1 << 30)) >> 31, and ``result`` = h / 2^n, halves away from zero; or with
+    ``once`` ``result`` = ((x << l) * m + (1 << (30 + n))) >> (31 + n).
 
     Latency: 7 + l + n // 4 + n % 4 cycles from ``start`` to ``busy`` low.
 
     Members:
-        put_multiplier, put_shift, put_once: ``value`` is the multiplier (31 bits), a shift word as PARAMS have
-            it, whether to round once.
+        put_multiplier, put_shift, put_once: ``value`` is the multiplier (31 bits), a shift word as PARAMS
+            have it, whether to round once.
         start: ``value`` is x, 32 bits.
         busy: ``result`` is not there yet.
     """
@@ -57,8 +57,8 @@ class Scaler(wiring.Component):
         with m.If(self.put_once):
             m.d.sync += once.eq(self.value)
 
-        # The product of x without a sign, from the right: ``total`` is what it has from bit 16 * (steps so far)
-        # on, and starts with the half that is rounded with.
+        # The product of x without a sign, from the right: ``total`` is what it has from bit 16 * (steps so
+        # far) on, and starts with the half that is rounded with.
         total = Signal(34)
         m.submodules.multiply = multiply = Multiply()
         high_x, high_m, shift, subtract = Signal(), Signal(), Signal(), Signal()

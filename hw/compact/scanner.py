@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from collections.abc import Mapping
+from typing import ClassVar
+
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,7 +45,7 @@ class Scanner(wiring.Component):
     event_en: Signal
     event: data.View[data.StructLayout]
 
-    REGISTERS = {
+    REGISTERS: ClassVar[Mapping[str, ShapeLike]] = {
         "select": 8,
         "masks": ADDRESS_BITS,
         "codes": ADDRESS_BITS,

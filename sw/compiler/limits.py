@@ -83,7 +83,8 @@ def _compact_violations(network: Network, layer: int) -> Iterator[StillframeErro
     step, array = network.step(layer), network.config.name
     if step.op in (Op.ADD, Op.CONCAT) or step.fused:
         yield StillframeError(
-            f"layer {step.name!r}: expected a layer with one input tensor on array {array}, got {step.operators}",
+            f"layer {step.name!r}: expected a layer with one input tensor on array {array}, "
+            f"got {step.operators}",
             "leave it to the host with --split, or take another array",
         )
     if step.dilation != (1, 1):
@@ -98,8 +99,8 @@ def _compact_violations(network: Network, layer: int) -> Iterator[StillframeErro
     channels = 1 if step.product.channelwise else network.layouts[network.source(layer)].channels
     if rows * columns * channels > COMPACT_VALUES:
         yield StillframeError(
-            f"layer {step.name!r}: expected receptive fields of at most {COMPACT_VALUES} values on array {array}, "
-            f"got {rows} x {columns} x {channels} = {rows * columns * channels}",
+            f"layer {step.name!r}: expected receptive fields of at most {COMPACT_VALUES} values "
+            f"on array {array}, got {rows} x {columns} x {channels} = {rows * columns * channels}",
             "give the layer a smaller kernel or fewer input channels, or take another array",
         )
     if columns > COMPACT_COLUMNS:

@@ -118,8 +118,8 @@ class Plan:
 def make_plan(network: Network, profile: Profile | None, pins: Mapping[str, str]) -> Plan:
     """Choose a mode for each device tensor.
 
-    Without a profile delta is the rule, and direct where the state memory is short (on the compact machine that
-    for events too, where only deltas take any).
+    Without a profile delta is the rule, and direct where the state memory is short (on the compact machine
+    that for events too, where only deltas take any).
 
     Args:
         network: The network on its array.

@@ -73,8 +73,8 @@ VIRTUAL = "virtual"
 
 
 COMPACT = "UP5K"
-"""The iCE40UP5K, which the compact machine (``hw/compact``) is for: 1 bank of 4 lanes, words of one element, all
-memories in its 128 KB of SPRAM."""
+"""The iCE40UP5K, which the compact machine (``hw/compact``) is for: 1 bank of 4 lanes, words of one element,
+all memories in its 128 KB of SPRAM."""
 
 COMPACT_VALUES = 512
 """Values of the largest receptive field that the compact machine has room for: events in its list."""

@@ -11,7 +11,8 @@ from ..memory_plan import Places
 
 
 def write(a: Assembler, places: Places) -> None:
-    """Label ``convolution``; subroutines ``begin_windows`` and ``next_window_row`` for all layers with a window."""
+    """Label ``convolution``; subroutines ``begin_windows`` and ``next_window_row`` for all layers with a
+    window."""
     _begin(a)
     _rows(a)
     _pixels(a)
@@ -211,9 +212,10 @@ def _scan(a: Assembler) -> None:
 
 
 def _windows(a: Assembler) -> None:
-    """Subroutine ``begin_windows``: before a layer's first row. ``find_window_row``: the next output row's window,
-    its rows inside the image: ``window_mask``, ``window_code`` (of their first), ``window_weight``, ``window_rows``,
-    ``scan_count``; ``live``: one of them has an event; ``border_above``: PARAMS rows for those outside."""
+    """Subroutine ``begin_windows``: before a layer's first row. ``find_window_row``: the next output row's
+    window, its rows inside the image: ``window_mask``, ``window_code`` (of their first), ``window_weight``,
+    ``window_rows``, ``scan_count``; ``live``: one of them has an event; ``border_above``: PARAMS rows for
+    those outside."""
     a.label("begin_windows")
     for distance, mask, code in (
         ("pad_rows", "window_pad_masks", "window_pad_codes"),

@@ -31,8 +31,8 @@ PLACES = {
     "out_masks": "masks_base",
     "out_rows": "flags_base",
 }
-"""Fields that become addresses, and from where they count. Those of words of several bytes do where they are used;
-``weights`` becomes a word's address."""
+"""Fields that become addresses, and from where they count. Those of words of several bytes do where they are
+used; ``weights`` becomes a word's address."""
 
 
 def write(a: Assembler, places: Places) -> None:

@@ -9,8 +9,8 @@ from ..isa import Put
 def write(a: Assembler) -> None:
     """Subroutines of the output tensor.
 
-    ``begin_output``: clear its masks and flags, begin with its first pixel. ``next_row``, ``step_pixel``: go on to
-    the next row or pixel; ``x`` is 0 then if it is a row's first, ``rows_left`` 0 behind the last one.
+    ``begin_output``: clear its masks and flags, begin with its first pixel. ``next_row``, ``step_pixel``: go
+    on to the next row or pixel; ``x`` is 0 then if it is a row's first, ``rows_left`` 0 behind the last one.
     ``begin_pixel``: its first channel is the next to be encoded.
     """
     a.label("begin_output")

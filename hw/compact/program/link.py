@@ -16,9 +16,9 @@ READING, WRITING = 1, 2
 def write(a: Assembler, config: ArrayConfig, places: Places) -> None:
     """``receive``: take a request, carry it out, answer, and so on for ever.
 
-    Others jump to ``finish_STATUS`` (carried out, or refused for good), ``drop_STATUS`` (and the frame cannot be
-    run any more) or ``refuse_STATUS`` (not carried out, a repetition may be); with ``word_count`` words to answer from
-    ``reply_at`` on, ``reply_step`` bytes apart, which are codes if ``step`` is 1.
+    Others jump to ``finish_STATUS`` (carried out, or refused for good), ``drop_STATUS`` (and the frame cannot
+    be run any more) or ``refuse_STATUS`` (not carried out, a repetition may be); with ``word_count`` words to
+    answer from ``reply_at`` on, ``reply_step`` bytes apart, which are codes if ``step`` is 1.
     """
     _receive(a, places)
     _accept(a, places)
@@ -155,8 +155,8 @@ def _words(a: Assembler) -> None:
 
 
 def _locate(a: Assembler, config: ArrayConfig, places: Places) -> None:
-    """``at``: the address of (``memory``, ``column``, ``row``); ``step``: to the next row. Jumps away if a word is
-    outside, or the memory closed to ``access``."""
+    """``at``: the address of (``memory``, ``column``, ``row``); ``step``: to the next row. Jumps away if a
+    word is outside, or the memory closed to ``access``."""
     assert Memory.LAYERS == 0, "known by that in a WRITE"
     a.label("locate")
     a.lbu(a.memory, a.buffer)

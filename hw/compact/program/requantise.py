@@ -7,8 +7,8 @@ from ..isa import Put
 
 
 def write(a: Assembler) -> None:
-    """Subroutines ``begin_sums``, before a layer's first output, and ``begin_words``, before a pixel's first one;
-    ``border`` is that one's PARAMS row."""
+    """Subroutines ``begin_sums``, before a layer's first output, and ``begin_words``, before a pixel's first
+    one; ``border`` is that one's PARAMS row."""
     a.label("begin_sums")
     a.put(Put.FINISH_ONCE, a.round_once)
     a.sub(a.value, a.act_min, a.requant_zero_point)

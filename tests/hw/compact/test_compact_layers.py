@@ -1,4 +1,5 @@
-"""Single layers of any shape and quantisation on the compact machine, held against the golden model and TFLite."""
+"""Single layers of any shape and quantisation on the compact machine, held against the golden model and
+TFLite."""
 
 from __future__ import annotations
 

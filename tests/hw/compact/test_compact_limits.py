@@ -29,7 +29,8 @@ def test_dilation() -> None:
 def test_two_tensors() -> None:
     data = concat_model((4, 4, 3))
     assert _refusal(data) == (
-        "layer 'concat (1 of 2)': expected a layer with one input tensor on array 1x4@UP5K, got CONCATENATION\n"
+        "layer 'concat (1 of 2)': expected a layer with one input tensor on array 1x4@UP5K, "
+        "got CONCATENATION\n"
         "  -> leave it to the host with --split, or take another array"
     )
 

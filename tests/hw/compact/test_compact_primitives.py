@@ -1,4 +1,5 @@
-"""The machine as it is synthesised, with the vendor library's models of SPRAM and multipliers, computes the same."""
+"""The machine as it is synthesised, with the vendor library's models of SPRAM and multipliers, computes the
+same."""
 
 from __future__ import annotations
 
