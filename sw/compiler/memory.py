@@ -80,7 +80,7 @@ def _shares(network: Network, modes: Modes) -> dict[str, list[int]]:
     shares: dict[str, list[int]] = {
         "CODES": [layout.size for layout in layouts],
         "EVENTS": [
-            layout.size if network.mac_readers(tensor) else 0 for tensor, layout in enumerate(layouts)
+            layout.size if network.keeps_events(tensor, modes) else 0 for tensor, layout in enumerate(layouts)
         ],
         "MASKS": [layout.mask_size for layout in layouts],
         "ROWS": [layout.height for layout in layouts],
@@ -109,6 +109,11 @@ def _stack(shares: list[int]) -> tuple[list[int], int]:
         starts.append(end if words else 0)
         end += words
     return starts, end
+
+
+def events_words(network: Network, modes: Modes) -> int:
+    """EVENTS words that a network takes."""
+    return _share_over_time(network, _shares(network, modes)["EVENTS"])[1]
 
 
 def _share_over_time(network: Network, shares: list[int]) -> tuple[list[int], int]:

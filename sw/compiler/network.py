@@ -113,6 +113,12 @@ class Network:
         readers = (layer for layer in self.layers if self.source(layer) == tensor)
         return [layer for layer in readers if self.step(layer).op is Op.MAC]
 
+    def keeps_events(self, tensor: int, modes: Modes) -> bool:
+        """Whether a device tensor has a place in EVENTS. The compact machine takes events that are no
+        differences from the codes themselves."""
+        needed = modes[tensor] is Mode.DELTA or not self.config.compact
+        return needed and bool(self.mac_readers(tensor))
+
     def is_output(self, tensor: int) -> bool:
         """Whether a device tensor is an output of the model."""
         return any(output.tensor == self.graph_tensors[tensor] for output in self.graph.outputs)

@@ -14,6 +14,7 @@ from functools import cached_property
 from stillframe.contract import Mode
 
 from .estimate import Estimator
+from .memory import events_words
 from .network import Modes, Network
 from .pins import pinned_tensors
 from .profile import Profile, draw_profile
@@ -117,7 +118,8 @@ class Plan:
 def make_plan(network: Network, profile: Profile | None, pins: Mapping[str, str]) -> Plan:
     """Choose a mode for each device tensor.
 
-    Without a profile delta is the rule, and direct where the state memory is short.
+    Without a profile delta is the rule, and direct where the state memory is short (on the compact machine
+    that for events too, where only deltas take any).
 
     Args:
         network: The network on its array.
@@ -130,7 +132,7 @@ def make_plan(network: Network, profile: Profile | None, pins: Mapping[str, str]
     pinned = pinned_tensors(network, pins)
     modes = [pinned.get(tensor, Mode.DELTA) for tensor in range(len(network.tensors))]
     estimator = Estimator(network, profile) if profile is not None else None
-    if estimator is not None or state_words(network, modes) > network.config.state_words:
+    if estimator is not None or not has_room(network, modes):
         search = _Search(network, estimator or Estimator(network, draw_profile(network.graph, {})), pinned)
         modes = search.best()
     return Plan(network, modes, True, pinned, estimator)
@@ -144,6 +146,13 @@ def choosable(network: Network) -> list[int]:
 def state_words(network: Network, modes: Modes) -> int:
     """STATE words that the layers fed with deltas take."""
     return sum(network.layouts[layer].size for layer in network.layers if network.uses_state(layer, modes))
+
+
+def has_room(network: Network, modes: Modes) -> bool:
+    """Whether the memories have room for what depends on modes."""
+    config = network.config
+    events = events_words(network, modes) if config.compact else 0
+    return state_words(network, modes) <= config.state_words and events <= config.events_words
 
 
 def _with(modes: Modes, tensor: int, mode: Mode) -> list[Mode]:
@@ -171,7 +180,7 @@ class _Search:
         return modes
 
     def _fits(self, modes: Modes) -> bool:
-        return state_words(self._network, modes) <= self._network.config.state_words
+        return has_room(self._network, modes)
 
     def _cost(self, modes: Modes, layers: set[int] | None = None) -> float:
         """Weighted cycles of some layers, or of all."""

@@ -70,7 +70,8 @@ def _part_remedy(network: Network, mode: str, profile: Profile | None, pins: Map
     config = network.config
     if config.part == VIRTUAL:
         return []
-    larger = [p for p in PARTS.values() if p.block_rams > PARTS[config.part].block_rams]
+    own = 0 if config.compact else PARTS[config.part].block_rams
+    larger = [p for p in PARTS.values() if p.block_rams > own]
     for name in (*(p.name for p in sorted(larger, key=lambda p: p.block_rams)), VIRTUAL):
         array = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{name}")
         candidate = replace(network, config=array)

@@ -84,6 +84,17 @@ VIRTUAL = "virtual"
 """A part that does not exist, with memories for networks larger than any part here. It can be simulated."""
 
 
+COMPACT = "UP5K"
+"""The iCE40UP5K, which the compact machine (``hw/compact``) is for: 1 bank of 4 lanes, words of one element,
+all memories in its 128 KB of SPRAM."""
+
+COMPACT_VALUES = 512
+"""Values of the largest receptive field that the compact machine has room for: events in its list."""
+
+COMPACT_COLUMNS = 24
+"""Columns of the widest kernel of a MAC layer on it."""
+
+
 @dataclass(frozen=True)
 class Shares:
     """How a part's block RAM is shared out; the state, largest of all, takes what the others leave.
@@ -216,6 +227,11 @@ class ArrayConfig:
         return self.drain // self.banks
 
     @property
+    def compact(self) -> bool:
+        """Whether it is the compact machine."""
+        return self.part == COMPACT
+
+    @property
     def taps(self) -> int:
         """Kernel columns that a bank works on at once in a depthwise layer, each with ``group`` lanes."""
         return self.lanes // self.group
@@ -297,9 +313,10 @@ class ArrayConfig:
                 "for example --array 1x16, --array 2x8 or --array 1x16@25F",
             )
         banks, lanes, part_name = int(match[1]), int(match[2]), match[3] or "85F"
-        if part_name not in (*PARTS, VIRTUAL):
+        if part_name not in (*PARTS, COMPACT, VIRTUAL):
+            known = ", ".join((*PARTS, COMPACT, VIRTUAL))
             raise StillframeError(
-                f"array {text!r}: expected a part out of {', '.join(PARTS)}, {VIRTUAL}, got {part_name!r}",
+                f"array {text!r}: expected a part out of {known}, got {part_name!r}",
                 "name one of these, or leave @PART out for an 85F",
             )
         powers = [1 << n for n in range(7)]
@@ -316,6 +333,8 @@ class ArrayConfig:
             )
         if part_name == VIRTUAL:
             return _virtual(banks, lanes)
+        if part_name == COMPACT:
+            return _compact(banks, lanes, text)
         return _fit(banks, lanes, PARTS[part_name], text)
 
 
@@ -335,6 +354,31 @@ def _virtual(banks: int, lanes: int) -> ArrayConfig:
         tables_words=1 << 14,
         masks_words=(1 << 18) // drain,
         rows=1 << 12,
+    )
+
+
+def _compact(banks: int, lanes: int, text: str) -> ArrayConfig:
+    """The compact machine. The state takes what is left of 128 KB; the other memories are chosen so that the
+    occupancy network at 96 x 72 fits with its first layer in delta mode."""
+    if (banks, lanes) != (1, 4):
+        raise StillframeError(
+            f"array {text!r}: expected 1 bank of 4 lanes on an iCE40{COMPACT}, got {banks} banks of {lanes}",
+            f"take 1x4@{COMPACT}",
+        )
+    return ArrayConfig(
+        banks=1,
+        lanes=4,
+        drain=1,
+        part=COMPACT,
+        layers=16,
+        codes_words=34 << 10,
+        events_words=7 << 10,
+        state_words=13952,
+        weights_words=4096,
+        params_words=160,
+        tables_words=1024,
+        masks_words=6 << 10,
+        rows=512,
     )
 
 
