@@ -19,8 +19,8 @@ class Scaler(wiring.Component):
     Latency: 7 + l + n // 4 + n % 4 cycles from ``start`` to ``busy`` low.
 
     Members:
-        put_multiplier, put_shift, put_once: ``value`` is the multiplier (31 bits), a shift word as PARAMS
-            have it, whether to round once.
+        put_multiplier, put_shift, put_once: ``value`` is the multiplier (31 bits), the shifts (right in
+            bits 0 to 4, left above), whether to round once.
         start: ``value`` is x, 32 bits.
         busy: ``result`` is not there yet.
     """
@@ -53,7 +53,7 @@ class Scaler(wiring.Component):
         with m.If(self.put_multiplier):
             m.d.sync += multiplier.eq(self.value)
         with m.If(self.put_shift):
-            m.d.sync += [right.eq(self.value[:5]), left.eq(self.value[8:11])]
+            m.d.sync += [right.eq(self.value[:5]), left.eq(self.value[5:8])]
         with m.If(self.put_once):
             m.d.sync += once.eq(self.value)
 
