@@ -13,7 +13,7 @@ PYTHON ?= python3
 FRAMES ?= 60
 REPORT ?= build/demo
 BIN := .venv/bin
-EXTRAS := video examples compile train hardware synthesis test
+EXTRAS := video examples compile train hardware synthesis board test
 
 .PHONY: setup demo test lint fmax verify fuzz clean
 

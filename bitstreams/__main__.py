@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     fmax.add_argument("--seed", type=int, default=1, help="seed of the placer (default: 1)")
     fmax.add_argument("--speed", type=int, default=6, choices=(6, 7, 8), help="speed grade (default: 6)")
-    fmax.add_argument("--freq", type=float, default=80, help="MHz to reach (default: 80)")
+    fmax.add_argument("--freq", type=float, default=100, help="MHz to reach (default: 100)")
     options = parser.parse_args(arguments)
     try:
         config = ArrayConfig.parse(options.array)

@@ -33,7 +33,10 @@ def test_commands_are_known() -> None:
         for line in block.replace("\\\n", " ").splitlines()
         if line.startswith("stillframe ")
     ]
-    assert {command[0] for command in commands} == {"run", "compile", "check", "bench", "train", "doctor"}
+    assert {command[0] for command in commands} == {
+        *("run", "live", "compile", "check", "bench", "train"),
+        *("build", "flash", "devices", "doctor"),
+    }
     for command in commands:
         assert parse(command).command == command[0]
 

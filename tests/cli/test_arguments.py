@@ -75,7 +75,8 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         ),
         (
             "run pnet carphone --device fpga",
-            "device: expected one out of sim, got 'fpga'\n  -> name one of these with --device\n",
+            "device: expected one out of serial, sim, simserial, got 'fpga'\n"
+            "  -> name one of these with --device, for example --device serial:/dev/ttyUSB0\n",
         ),
         (
             "run pnet carphone --array 16",

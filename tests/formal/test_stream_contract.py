@@ -26,6 +26,7 @@ import stillframe.hw
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
+from stillframe.hw.compact.byte_link import ByteLink
 from stillframe.hw.drain import Drain
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
@@ -34,6 +35,7 @@ from stillframe.hw.link.frame import FrameReceiver
 from stillframe.hw.link.link import Link
 from stillframe.hw.link.receiver import PacketReceiver
 from stillframe.hw.link.sender import PacketSender
+from stillframe.hw.link.uart import UartReceiver
 from stillframe.hw.queue import Queue
 from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
@@ -122,6 +124,11 @@ def _one_row_at_a_time(m: Module, dut: Any, inside: Inside) -> None:
     m.d.comb += Assert(inside[path + "pending"] == under_way)
 
 
+def _always_taken(m: Module, dut: Any, inside: Inside) -> None:
+    """What is offered cannot wait."""
+    m.d.comb += Assume(dut.o.ready)
+
+
 # The bytes of a packet that nobody wants vanish with it.
 LEFTOVERS = {"payload": lambda dut: dut.header.valid & dut.header.ready}
 
@@ -130,7 +137,8 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     ColumnBlocks: Claim(ColumnBlocks, trust=True),
     ColumnWalker: Claim(lambda: ColumnWalker(CONFIG), _as_documented, trust=True),
     CommandProcessor: Claim(lambda: CommandProcessor(CONFIG), _packet_at_hand, LEFTOVERS),
-    Drain: Claim(lambda: Drain(CONFIG), trust=True),
+    ByteLink: Claim(ByteLink),
+    Drain: Claim(lambda: Drain(CONFIG), _always_taken, trust=True),
     EventRouter: Claim(lambda: EventRouter(tiny_array(2)), trust=True),
     EventScanner: Claim(lambda: EventScanner(CONFIG, 0), trust=True),
     FrameReceiver: Claim(lambda: FrameReceiver(CONFIG)),
@@ -145,16 +153,26 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     StateUpdate: Claim(lambda: StateUpdate(CONFIG), trust=True),
     StripRange: Claim(StripRange, _settles, trust=True),
     StripWalker: Claim(StripWalker, _products_stay),
+    UartReceiver: Claim(lambda: UartReceiver(8e6, 1e6), _always_taken),
     WindowWalker: Claim(WindowWalker),
 }
 
 GIVE_NONE = {
     "AddressCheck",
+    "Block",
+    "BlockRam",
+    "BlockRows",
     "CodeMemory",
     "Concatenation",
     "Credits",
+    "DeltaEncoder",
+    "Ecp5Pll",
+    "Encoder",
+    "Finisher",
     "FusedAdd",
+    "GatheredMasks",
     "LaneSums",
+    "Lanes",
     "LayerCounters",
     "LayerLoader",
     "LayerProducts",
@@ -163,20 +181,30 @@ GIVE_NONE = {
     "MaskWriter",
     "MaxPool",
     "Multiplier",
+    "Multiply",
+    "MultiplyAccumulate",
     "Parameters",
     "PixelMarks",
+    "Processor",
     "RequantiseLane",
     "RescaleLane",
     "ResidualAdd",
+    "Scaler",
+    "Scanner",
     "SelectingAdder",
     "Sequencer",
+    "SharedMemory",
+    "StatusLights",
     "TapExpander",
+    "Top",
+    "UartTransmitter",
+    "Watchdog",
     "WindowReader",
     "Windows",
 }
 """Components without a stream that they give."""
 
-GIVEN_BY_PARTS = {"Accelerator", "EventFinder"}
+GIVEN_BY_PARTS = {"Accelerator", "CompactAccelerator", "EventFinder"}
 """Components whose streams are those of parts that are held to the contract."""
 
 

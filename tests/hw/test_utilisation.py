@@ -54,6 +54,7 @@ from stillframe.hw.max_pool import MaxPool
 from stillframe.hw.multiplier import Multiplier
 from stillframe.hw.parameters import Parameters
 from stillframe.hw.payloads import STRIP
+from stillframe.hw.pixel_marks import PixelMarks
 from stillframe.hw.queue import Queue
 from stillframe.hw.requantise_lane import RequantiseLane
 from stillframe.hw.requantiser import Requantiser
@@ -62,8 +63,10 @@ from stillframe.hw.rescale_lane import RescaleLane
 from stillframe.hw.residual_add import ResidualAdd
 from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.row_gate import RowGate
+from stillframe.hw.selecting_adder import SelectingAdder
 from stillframe.hw.sequencer import Sequencer
 from stillframe.hw.state_update import StateUpdate
+from stillframe.hw.strip_range import StripRange
 from stillframe.hw.strip_walker import StripWalker
 from stillframe.hw.tap_expander import TapExpander
 from stillframe.hw.window_reader import WindowReader
@@ -131,6 +134,7 @@ BUDGETS = {
     MaxPool: Budget(lambda: MaxPool(CONFIG), 50),
     Multiplier: Budget(lambda: Multiplier(9, 8), 0, 0, 1),
     Parameters: Budget(lambda: Parameters(CONFIG), 60, PARAMS),
+    PixelMarks: Budget(PixelMarks, 290),
     Queue: Budget(lambda: Queue(STRIP, 8), 230),
     RequantiseLane: Budget(RequantiseLane, 510, 0, 4),
     Requantiser: Budget(lambda: Requantiser(CONFIG), 1150, PARAMS, 4 * DRAIN),
@@ -139,8 +143,10 @@ BUDGETS = {
     ResidualAdd: Budget(lambda: ResidualAdd(CONFIG), 570, 0, ADD_MULTIPLIERS * CONFIG.add_lanes),
     RowFinder: Budget(lambda: RowFinder(CONFIG), 940, FLAGS),
     RowGate: Budget(RowGate, 250),
+    SelectingAdder: Budget(lambda: SelectingAdder(20), 20),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
+    StripRange: Budget(StripRange, 470),
     StripWalker: Budget(StripWalker, 660),
     TapExpander: Budget(lambda: TapExpander(CONFIG), 840),
     WindowReader: Budget(lambda: WindowReader(CONFIG), 720),
