@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.driver.serial_port import SerialTransport
+from stillframe.hw.link.uart import phase_step
 
 from . import verilator, verilog
 from .native import SimTransport
@@ -123,15 +124,16 @@ def open_simserial(
         )
     baud = int(values[0])
     try:
-        source = verilog.exported(
-            lambda: BoardOnPins(config, CLOCK_HZ, baud, DRIFT),
-            f"a board with {config.name}",
-            f"{config!r} {CLOCK_HZ} {baud} {DRIFT}",
-            status,
-        )
+        phase_step(CLOCK_HZ, baud * (1 + DRIFT))
     except ValueError as error:
         raise StillframeError(
             f"device simserial:{address}: {error}", "name another rate, for example ?baud=3000000"
         ) from error
+    source = verilog.exported(
+        lambda: BoardOnPins(config, CLOCK_HZ, baud, DRIFT),
+        f"a board with {config.name}",
+        f"{config!r} {CLOCK_HZ} {baud} {DRIFT}",
+        status,
+    )
     library = verilator.compile_model(source, verilog.TOP, False, status)
     return SimulatedSerial(SimTransport(library))

@@ -46,7 +46,7 @@ def test_other_array_is_named():
         "device: expected the array 1x16@25F that the program is compiled for with lanes 16, "
         "drain 2, codes_words 12288, events_words 4096, state_words 7168, weights_words 512, "
         "masks_words 2048; got an array of 1x4 with lanes 4, drain 4, codes_words 6144, events_words 2048, "
-        "state_words 2560, weights_words 2048, masks_words 1024\n"
+        "state_words 2048, weights_words 2048, masks_words 1024\n"
         "  -> compile the model for the device's array (--array), or load the array's bitstream"
     )
 

@@ -83,7 +83,7 @@ def test_resnet8_when_everything_changes(device: Callable[[str], Device]) -> Non
 # Of 16 channels at 2 % a pixel takes 0.7 cycles of the array, and a cycle of the drain, which takes one pixel
 # after the other, changed or not.
 LEAST = {0.02: 0.7, 0.05: 0.7, 0.1: 0.85, 0.2: 0.85, 0.4: 0.95, 0.8: 0.95, 1.0: 0.95}
-LIMITED = {(16, 0.02): 0.53}
+LIMITED = {(16, 0.02): 0.52}
 
 
 @pytest.mark.parametrize("channels", [16, 32, 64])
