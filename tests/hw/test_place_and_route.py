@@ -12,7 +12,8 @@ from amaranth.lib.wiring import In, Out
 from stillframe.bitstreams import DoesNotFit, format_path, place_and_route, utilisation
 from stillframe.bitstreams.__main__ import main
 from stillframe.bitstreams.tools import ToolError
-from stillframe.contract import StillframeError
+from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.hw.accelerator import Accelerator
 
 TABLE = ["1x16@25F", "--component", "activation_table:ActivationTable"]
 
@@ -147,3 +148,12 @@ def test_what_yosys_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stillframe.bitstreams.netlist.SCRIPT", script)
     with pytest.raises(ToolError, match="ERROR: Assertion failed: selection is not empty"):
         utilisation(Dot(1))
+
+
+@pytest.mark.full
+def test_clock_of_the_accelerator() -> None:
+    """What README and hw/README say of it."""
+    config = ArrayConfig.parse("1x16@25F")
+    report = place_and_route(Accelerator(config), part="25F", speed=6, seed=1, freq=100)
+    assert round(report.fmax, 1) == 100.3
+    assert report.used["TRELLIS_COMB"] == (15_670, 24_288)
