@@ -72,10 +72,10 @@ def _ulx3s(size: str, array: str, clock_mhz: float, seed: int) -> Board:
 BOARDS = {
     board.name: board
     for board in (
-        _ulx3s("85F", "4x16@85F", 100, 1),
-        _ulx3s("25F", "1x16@25F", 100, 1),
+        _ulx3s("85F", "4x16@85F", 80, 1),
+        _ulx3s("25F", "1x16@25F", 80, 1),
         # Its chip is that of the 25F under another identity.
-        _ulx3s("12F", "1x16@25F", 100, 1),
+        _ulx3s("12F", "1x16@25F", 80, 1),
     )
 }
 """Boards by name."""
