@@ -11,12 +11,14 @@ from amaranth.lib import wiring
 
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.array import PARTS, VIRTUAL
+from stillframe.hw.choice import accelerator_of
 
-from .netlist import utilisation
+from .family import family_of
+from .netlist import synthesise
 from .place_and_route import DoesNotFit, place_and_route
 from .report import format_report
 
-ACCELERATOR = "accelerator:Accelerator"
+EXAMPLE = "accelerator:Accelerator"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,13 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_argument("array", help="configuration, BxL@PART")
         command.add_argument(
             "--component",
-            default=ACCELERATOR,
             metavar="MODULE:CLASS",
-            help="a part of stillframe.hw that takes the configuration (default: %(default)s)",
+            help="a part of stillframe.hw that takes the configuration (default: the whole accelerator)",
         )
     fmax.add_argument("--seed", type=int, default=1, help="seed of the placer (default: 1)")
     fmax.add_argument("--speed", type=int, default=6, choices=(6, 7, 8), help="speed grade (default: 6)")
-    fmax.add_argument("--freq", type=float, default=100, help="MHz to reach (default: 100)")
+    fmax.add_argument("--freq", type=float, help="MHz to reach (default: 100, of an iCE40 24)")
     options = parser.parse_args(arguments)
     try:
         config = ArrayConfig.parse(options.array)
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         component = _component(options.component, config)
         if options.command == "cells":
-            print(f"{options.component} for {config.name}: {utilisation(component)}")
+            netlist = synthesise(component, family_of(config.part))
+            print(f"{options.component or 'accelerator'} for {config.name}: {netlist.summary}")
             return 0
         report = place_and_route(
             component, part=config.part, speed=options.speed, seed=options.seed, freq=options.freq
@@ -61,14 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if report.meets else 1
 
 
-def _component(path: str, config: ArrayConfig) -> wiring.Component:
+def _component(path: str | None, config: ArrayConfig) -> wiring.Component:
+    if path is None:
+        return accelerator_of(config)
     module, _, name = path.partition(":")
     try:
         kind = getattr(importlib.import_module(f"stillframe.hw.{module}"), name)
     except (ImportError, AttributeError) as error:
         raise StillframeError(
             f"component {path!r}: expected MODULE:CLASS in stillframe.hw, got: {error}",
-            f"for example --component {ACCELERATOR} or --component requantiser:Requantiser",
+            f"for example --component {EXAMPLE} or --component requantiser:Requantiser",
         ) from error
     component: wiring.Component = kind(config)
     return component

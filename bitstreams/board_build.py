@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.contract import ArrayConfig
 from stillframe.contract.boards import Board
 from stillframe.contract.memory_map import PROTOCOL_VERSION
 from stillframe.contract.program import FORMAT_VERSION
@@ -18,7 +18,8 @@ from stillframe.hw.boards.design import BoardDesign, platform_of
 from stillframe.requirements import needs
 
 from . import tools
-from .netlist import SCRIPT, TOP, Netlist
+from .family import ECP5
+from .netlist import TOP, Netlist, script
 from .place_and_route import DoesNotFit, Report, read_report
 
 IDCODES = {"LFE5U-12F": "0x21111043"}
@@ -62,7 +63,7 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         for file in (f"{TOP}.il", f"{TOP}.lpf"):
             text = plan.files[file]
             folder.joinpath(file).write_bytes(text.encode() if isinstance(text, str) else text)
-        folder.joinpath("synthesis.ys").write_text(SCRIPT)
+        folder.joinpath("synthesis.ys").write_text(script(ECP5))
         stage("synthesis (Yosys)")
         tools.run(tools.YOSYS, ["synthesis.ys"], folder)
         netlist = Netlist(folder / f"{TOP}.json")
@@ -74,7 +75,7 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
             raise DoesNotFit(
                 f"{board.name}: expected {config.name} to fit its {platform.device}, "
                 f"nextpnr says: {error.message}",
-                f"choose a smaller array (--array); synthesised: {netlist.utilisation}",
+                f"choose a smaller array (--array); synthesised: {netlist.summary}",
             ) from error
         report = read_report(
             json.loads((folder / "report.json").read_bytes()),
@@ -126,24 +127,3 @@ def _manifest(board: Board, config: ArrayConfig, report: Report, bits: bytes) ->
         "sha256": hashlib.sha256(bits).hexdigest(),
         "command": f"stillframe build {board.name} --array {config.name} --seed {report.seed}",
     }
-
-
-def write(bitstream: Bitstream, folder: Path) -> tuple[Path, Path]:
-    """Write bitstream and manifest into a folder; each file whole or not at all. Returns their paths.
-
-    Raises:
-        StillframeError: They cannot be written.
-    """
-    paths = folder / "bitstream.bit", folder / "manifest.json"
-    contents = bitstream.bits, (json.dumps(bitstream.manifest, indent=2) + "\n").encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in zip(paths, contents, strict=True):
-            fresh = path.with_suffix(path.suffix + ".part")
-            fresh.write_bytes(content)
-            fresh.replace(path)
-    except OSError as error:
-        raise StillframeError(
-            f"{folder}: expected a folder to write to, got: {error.strerror}", "name another one with -o"
-        ) from error
-    return paths

@@ -18,11 +18,20 @@ KINDS = {
     "TRELLIS_DPR16X4": "LUT RAM",
     "DP16KD": "block RAM",
     "MULT18X18D": "multiplier",
+    "SB_LUT4": "LUT",
+    "SB_CARRY": "carry",
+    "SB_DFF": "register",
+    "SB_RAM40_4K": "block RAM",
+    "SB_SPRAM256KA": "SPRAM",
+    "SB_MAC16": "multiplier",
 }
-"""What the cells of an ECP5 are called here."""
+"""What the cells of an ECP5 or iCE40 are called here; there are many kinds of SB_DFF."""
 
 # Yosys names a cell by a signal near it: "sum_TRELLIS_FF_Q_DI_LUT4_Z_1" is a LUT before the register "sum".
-_SIGNAL = re.compile(rf"_(?:{'|'.join(KINDS)})(?:_|$)|\$")
+_CELL = rf"_(?:{'|'.join(KINDS).replace('SB_DFF', 'SB_DFF[A-Z]*')})(?:_|$)"
+_SIGNAL = re.compile(rf"{_CELL}|\$")
+# nextpnr packs cells and appends to their names, for an iCE40 in the first way.
+_PACKED = re.compile(r"(.*)_(?:(?:DFF)?LC|RAM)|(.*)\$[^$]*")
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,11 @@ def format_path(path: Iterable[Hop]) -> str:
 def _hop(cell: str, delay: float, cells: Mapping[str, str], instances: frozenset[str]) -> Hop:
     component, leaf = _split(cell, instances)
     known = cell
-    while known not in cells and "$" in known:  # nextpnr packs cells and appends to their names
-        known = known.rpartition("$")[0]
-    kind = cells.get(known, "")
-    return Hop(component, _SIGNAL.split(leaf)[0] or leaf, KINDS.get(kind, kind), delay, 0.0)
+    while known not in cells and (packed := _PACKED.fullmatch(known)):
+        known = packed[1] or packed[2]
+    kind = re.sub(r"^SB_DFF.*", "SB_DFF", cells.get(known, ""))
+    signal = _SIGNAL.split(leaf)[0] or re.split(_CELL, leaf)[0]
+    return Hop(component, signal, KINDS.get(kind, kind), delay, 0.0)
 
 
 def _split(cell: str, instances: frozenset[str]) -> tuple[str, str]:

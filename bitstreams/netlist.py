@@ -1,4 +1,4 @@
-"""From a component to a netlist of ECP5 cells."""
+"""From a component to a netlist of a family's cells."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from amaranth.lib import wiring
 from stillframe.sim import cache
 
 from . import tools
-from .no_board import NoBoard
+from .family import ECP5, Family
 
 TOP = "top"
+
 
 # Our memories have one write port and are never read where they are written in the same cycle: components see
 # to it and assert it in simulation. Yosys cannot know, and would build logic that emulates what happens then.
 # Reads without a clock, from LUT RAM, have no such case.
 # Amaranth names each element of an array, "acc[0]"; after ABC9 Yosys takes that for a bit of "acc"
 # and fails over (YosysHQ/yosys issue 4349): such names are purged first.
-SCRIPT = f"""\
+def script(family: Family) -> str:
+    """Yosys' script, from ``TOP``.il to ``TOP``.json."""
+    return f"""\
 read_rtlil {TOP}.il
 hierarchy -top {TOP}
 delete t:$check t:$print
 proc
 opt_clean -purge
 setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i
-synth_ecp5 -top {TOP} -json {TOP}.json
+{family.synth} -top {TOP} -json {TOP}.json
 """
 
 
 @dataclass(frozen=True)
 class Utilisation:
-    """Cells of a netlist.
+    """Cells of an ECP5's netlist.
 
     Attributes:
         lut4: Look-up tables of 4 inputs.
@@ -73,6 +76,7 @@ class Netlist:
     """A synthesised component; ``path`` is the JSON file that nextpnr reads."""
 
     path: Path
+    family: Family = ECP5
 
     @cached_property
     def cells(self) -> dict[str, str]:
@@ -86,8 +90,19 @@ class Netlist:
         return frozenset(name for name, kind in self.cells.items() if kind == "$scopeinfo")
 
     @property
+    def summary(self) -> str:
+        """Its cells, counted, as text."""
+        if not self.family.cells:
+            return str(self.utilisation)
+        kinds = Counter(self.cells.values())
+        return ", ".join(
+            f"{sum(count for kind, count in kinds.items() if kind.startswith(name))} {title}"
+            for name, title in self.family.cells.items()
+        )
+
+    @property
     def utilisation(self) -> Utilisation:
-        """Its cells, counted."""
+        """The cells of an ECP5's, counted."""
         count = Counter(self.cells.values())
         return Utilisation(
             lut4=count["LUT4"],
@@ -99,25 +114,26 @@ class Netlist:
         )
 
 
-def synthesise(component: wiring.Component) -> Netlist:
+def synthesise(component: wiring.Component, family: Family = ECP5) -> Netlist:
     """Synthesise a component, unless the same was synthesised before.
 
     Args:
         component: Has not been elaborated before.
+        family: What it is for.
 
     Raises:
         StillframeError: Yosys is not installed, or the cache cannot be written.
         ToolError: Yosys refuses the design.
     """
-    source = rtlil.convert(component, name=TOP, platform=NoBoard(), emit_src=False)
+    source = rtlil.convert(component, name=TOP, platform=family.platform(), emit_src=False)
 
     def make(folder: Path) -> None:
         folder.joinpath(f"{TOP}.il").write_text(source)
-        folder.joinpath("synthesis.ys").write_text(SCRIPT)
+        folder.joinpath("synthesis.ys").write_text(script(family))
         tools.run(tools.YOSYS, ["synthesis.ys"], folder)
 
-    key = cache.key(tools.version(tools.YOSYS), SCRIPT, source)
-    return Netlist(cache.entry("netlist", key, make) / f"{TOP}.json")
+    key = cache.key(tools.version(tools.YOSYS), script(family), source)
+    return Netlist(cache.entry("netlist", key, make) / f"{TOP}.json", family)
 
 
 def utilisation(component: wiring.Component) -> Utilisation:

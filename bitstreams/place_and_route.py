@@ -15,10 +15,9 @@ from stillframe.sim import cache
 
 from . import tools
 from .critical_path import Hop, critical_path
+from .family import Family, family_of
 from .netlist import Netlist, default_name, synthesise
 from .shell import Shell
-
-PACKAGE = "CABGA381"
 
 
 class DoesNotFit(StillframeError):  # noqa: N818
@@ -31,7 +30,7 @@ class Report:
 
     Attributes:
         name: Name of the component.
-        part, speed, seed, freq: What it was routed for: for example "25F", 6, 1, 80 (MHz).
+        part, speed, seed, freq: What it was routed for: for example "25F", 6, 1, 100 (MHz).
         fmax: Highest clock frequency, in MHz.
         used: (used, available) by nextpnr's name of a resource, the shell's registers included.
         path: The critical path.
@@ -47,6 +46,11 @@ class Report:
     path: tuple[Hop, ...]
 
     @property
+    def family(self) -> Family:
+        """The part's family."""
+        return family_of(self.part)
+
+    @property
     def meets(self) -> bool:
         """Whether it runs at the frequency asked for."""
         return self.fmax >= self.freq
@@ -59,40 +63,41 @@ def place_and_route(
     part: str = "25F",
     speed: int = 6,
     seed: int = 1,
-    freq: float = 80,
+    freq: float | None = None,
 ) -> Report:
     """Place and route a component in a :class:`~.shell.Shell`, unless the same was routed before.
 
     Args:
         component: Has not been elaborated before.
         name: Its name in the critical path; its class's name by default.
-        part: "25F", "45F" or "85F" (LFE5U).
-        speed: Speed grade, 6 to 8.
+        part: "25F", "45F" or "85F" (LFE5U), or "UP5K" (iCE40).
+        speed: Speed grade of an LFE5U, 6 to 8.
         seed: Of nextpnr's placer; the result depends on it and on nothing else.
-        freq: Clock frequency asked for, in MHz. Not reaching it is no error.
+        freq: Clock frequency asked for, in MHz; by default the family's. Not reaching it is no error.
 
     Raises:
         DoesNotFit: The part is too small.
         StillframeError: A tool is not installed, or the cache cannot be written.
     """
     name = name or default_name(component)
-    netlist = synthesise(Shell(component, name))
-    options = [f"--{part.removesuffix('F')}k", f"--package={PACKAGE}", f"--speed={speed}", f"--seed={seed}"]
-    options += [f"--freq={freq:g}", "--lpf-allow-unconstrained", "--timing-allow-fail"]
+    family = family_of(part)
+    freq = freq or family.freq
+    netlist = synthesise(Shell(component, name), family)
+    options = [*family.device(part, speed), f"--seed={seed}", f"--freq={freq:g}", "--timing-allow-fail"]
 
     def make(folder: Path) -> None:
         source = folder / "netlist.json"
         source.write_bytes(netlist.path.read_bytes())
-        tools.run(tools.NEXTPNR, [*options, f"--json={source.name}", "--report=report.json"], folder)
+        tools.run(family.nextpnr, [*options, f"--json={source.name}", "--report=report.json"], folder)
         source.unlink()
 
-    key = cache.key(tools.version(tools.NEXTPNR), repr(options), netlist.path.read_bytes())
+    key = cache.key(tools.version(family.nextpnr), repr(options), netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())
     except tools.ToolError as error:
         raise DoesNotFit(
-            f"{name}: expected it to fit an LFE5U-{part}, nextpnr says: {error.message}",
-            f"choose a larger part or a smaller array; synthesised: {netlist.utilisation}",
+            f"{name}: expected it to fit an {family.prefix}{part}, nextpnr says: {error.message}",
+            f"choose a larger part or a smaller array; synthesised: {netlist.summary}",
         ) from error
     return read_report(report, netlist, name=name, part=part, speed=speed, seed=seed, freq=freq)
 

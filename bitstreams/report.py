@@ -5,22 +5,17 @@ from __future__ import annotations
 from stillframe.contract import ArrayConfig
 
 from .critical_path import format_path
+from .family import ECP5
 from .place_and_route import Report
-
-RESOURCES = {
-    "TRELLIS_COMB": "LUTs",
-    "TRELLIS_FF": "FFs",
-    "MULT18X18D": "multipliers",
-    "DP16KD": "block RAMs",
-}
-"""Rows of the table, by nextpnr's names."""
 
 
 def format_report(report: Report, config: ArrayConfig) -> str:
     """What is used, the clock and the critical path, as text."""
-    part = f"LFE5U-{report.part}, speed grade {report.speed}"
+    part = report.family.prefix + report.part
+    if report.family is ECP5:
+        part += f", speed grade {report.speed}"
     lines = [f"{report.name} {config.name} on {part}, seed {report.seed}"]
-    for kind, title in RESOURCES.items():
+    for kind, title in report.family.resources.items():
         used, available = report.used.get(kind, (0, 0))
         share = f" of {available} ({100 * used / available:.0f} %)" if available else ""
         lines.append(f"  {title:<12}{used:>7}{share}")

@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.vendor import LatticeECP5Platform
 
-from stillframe.contract.array import BlockRow, block_rows
+from stillframe.contract.block_rams import BlockRow, block_rows
 
 LANE = 9
 """Bits that a block of 18 bits writes apart from the others."""
@@ -17,8 +17,22 @@ _PINS = 18
 _ADDRESS_PINS = 14
 
 
-class Port(wiring.Signature):
-    """What writes and reads ``depth`` words of ``width`` bits in ``granules`` that can be written apart."""
+class RegisteredMemory(wiring.Component):
+    """The ports of ``depth`` words of ``width`` bits in ``granules`` that can be written apart.
+
+    Ports:
+        write_en, write_address, write_data: Writes the granules of a word that have a bit in ``write_en``.
+        read_en, read_address: Reads a word.
+        out_en: The word read last goes on to ``read_data``.
+    """
+
+    write_en: Signal
+    write_address: Signal
+    write_data: Signal
+    read_en: Signal
+    read_address: Signal
+    out_en: Signal
+    read_data: Signal
 
     def __init__(self, depth: int, width: int, granules: int) -> None:
         super().__init__(
@@ -34,7 +48,7 @@ class Port(wiring.Signature):
         )
 
 
-class BlockRam(wiring.Component):
+class BlockRam(RegisteredMemory):
     """``depth`` words of ``width`` bits, with one port to write and one to read.
 
     A word is at ``read_data`` ``LATENCY`` cycles after its address was given, if ``out_en`` is high in the
@@ -49,27 +63,14 @@ class BlockRam(wiring.Component):
         depth: Words.
         width: Bits of a word.
         granules: Parts of a word, all of the same size, that can be written apart.
-
-    Ports:
-        write_en, write_address, write_data: Writes the granules of a word that have a bit in ``write_en``.
-        read_en, read_address: Reads a word.
-        out_en: The word read last goes on to ``read_data``.
     """
 
     LATENCY = 2
 
-    write_en: Signal
-    write_address: Signal
-    write_data: Signal
-    read_en: Signal
-    read_address: Signal
-    out_en: Signal
-    read_data: Signal
-
     def __init__(self, depth: int, width: int, granules: int = 1) -> None:
         assert width % granules == 0, "granules are equal parts of a word"
         self._depth, self._width, self._granules = depth, width, granules
-        super().__init__(Port(depth, width, granules))
+        super().__init__(depth, width, granules)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -94,24 +95,16 @@ class BlockRam(wiring.Component):
         return m
 
 
-class BlockRows(wiring.Component):
+class BlockRows(RegisteredMemory):
     """A :class:`BlockRam` of blocks: rows of them, the longest first, each with the words that come next.
 
     A row is as long as a power of two, so that where it begins an address's upper bits tell them apart.
     """
 
-    write_en: Signal
-    write_address: Signal
-    write_data: Signal
-    read_en: Signal
-    read_address: Signal
-    out_en: Signal
-    read_data: Signal
-
     def __init__(self, depth: int, width: int, granules: int) -> None:
         self._rows = block_rows(depth, width, granules)
         self._width, self._granules = width, granules
-        super().__init__(Port(depth, width, granules))
+        super().__init__(depth, width, granules)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -162,24 +155,16 @@ class BlockRows(wiring.Component):
         return [lanes[n : n + count] for n in range(0, len(lanes), count)]
 
 
-class Block(wiring.Component):
+class Block(RegisteredMemory):
     """One block RAM of ``rows`` x ``bits``, 18 kbit or less: 18, 9, 4, 2 or 1 bits wide.
 
     Behaves as :class:`BlockRam`; of 18 bits, each half has a bit in ``write_en``. On an ECP5 it is a DP16KD
     with an output register, written through port A, read through port B (Lattice, ECP5 Memory Usage Guide).
     """
 
-    write_en: Signal
-    write_address: Signal
-    write_data: Signal
-    read_en: Signal
-    read_address: Signal
-    out_en: Signal
-    read_data: Signal
-
     def __init__(self, rows: int, bits: int) -> None:
         self._rows, self._bits = rows, bits
-        super().__init__(Port(rows, bits, max(1, bits // LANE)))
+        super().__init__(rows, bits, max(1, bits // LANE))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -10,6 +10,7 @@ import tty
 from urllib.parse import parse_qs
 
 from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.contract.boards import BOARDS
 from stillframe.driver.serial_port import SerialTransport
 from stillframe.hw.link.uart import phase_step
 
@@ -18,8 +19,9 @@ from .native import SimTransport
 from .pins import BoardOnPins
 from .verilog import Status, quiet
 
-CLOCK_HZ, BAUD = 100e6, 3_000_000
-"""Those of the boards with the fastest UART."""
+_BOARD = max(BOARDS.values(), key=lambda board: board.baud)
+CLOCK_HZ, BAUD = _BOARD.clock_mhz * 1e6, _BOARD.baud
+"""Those of the board with the fastest UART."""
 
 DRIFT = 0.005
 """How much faster the host's UART is than the board's: crystals differ by less."""

@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 import stillframe.contract
 import stillframe.hw
 from stillframe.contract import ArrayConfig
-from stillframe.hw import accelerator as top
+from stillframe.hw.choice import accelerator_of
 
 from . import cache
 
@@ -63,9 +63,7 @@ def export(component: wiring.Component, name: str) -> str:
 
 def accelerator(config: ArrayConfig, on_status: Status = quiet) -> str:
     """Verilog of the accelerator, module :data:`TOP`; see :func:`exported`."""
-    return exported(
-        lambda: top.Accelerator(config), f"the accelerator {config.name}", repr(config), on_status
-    )
+    return exported(lambda: accelerator_of(config), f"the accelerator {config.name}", repr(config), on_status)
 
 
 def exported(make: Callable[[], wiring.Component], what: str, key: str, on_status: Status = quiet) -> str:

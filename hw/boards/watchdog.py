@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 LIMIT_BITS = 28
-"""Cycles that a layer may take: 2.7 seconds at 100 MHz, a hundred times more than any that fits."""
+"""Cycles that a layer may take: 3.4 seconds at 80 MHz, a hundred times more than any that fits."""
 
 
 class Watchdog(wiring.Component):

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from stillframe.contract import ArrayConfig, StillframeError
-from stillframe.contract.array import VIRTUAL
 from stillframe.contract.boards import find_board
 
 DOES_NOT_FIT = 1
@@ -22,9 +21,11 @@ def build(options: argparse.Namespace) -> int:
 
     from stillframe.bitstreams import board_build
     from stillframe.bitstreams.report import format_report
+    from stillframe.run import files
 
     from .terminal import Terminal, make_console
 
+    files.check_folder("-o", folder)
     console = make_console()
     try:
         with Terminal(console) as terminal:
@@ -42,8 +43,12 @@ def build(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return DOES_NOT_FIT
-    paths = board_build.write(bitstream, folder)
-    console.print(f"written: {paths[0]}, {paths[1].name}", markup=False, highlight=False, soft_wrap=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(folder / "bitstream.bit", bitstream.bits)
+    files.write_json(folder / "manifest.json", bitstream.manifest)
+    console.print(
+        f"written: {folder / 'bitstream.bit'}, manifest.json", markup=False, highlight=False, soft_wrap=True
+    )
     return 0
 
 
@@ -51,7 +56,7 @@ def _config(array: str, ready: str) -> ArrayConfig:
     """The array, with the memories of the board's part."""
     part = ready.partition("@")[2]
     config = ArrayConfig.parse(array if "@" in array else f"{array}@{part}")
-    if config.part == VIRTUAL or config.part != part:
+    if config.part != part:
         raise StillframeError(
             f"--array {array}: expected the memories of the board's part, {part}, got {config.part}",
             f"leave @{config.part} out",

@@ -132,9 +132,11 @@ class Device:
         """
         if self._info is not None:
             self._statistics.resynchronisations += 1
-        self._flush()
-        self._reader.discard()
-        self._request(Packet.HELLO, b"", "HELLO")
+        try:
+            self._greet()
+        except LinkError:
+            self._transport.interrupt()
+            self._greet()
         words = self.read(Memory.INFO, 0, 0, len(INFO_FIELDS))
         info = dict(zip(INFO_FIELDS, map(int, words), strict=True))
         if info["magic"] != MAGIC:
@@ -149,6 +151,11 @@ class Device:
             )
         self._info = info
         return dict(info)
+
+    def _greet(self) -> None:
+        self._flush()
+        self._reader.discard()
+        self._request(Packet.HELLO, b"", "HELLO")
 
     def check(self, config: ArrayConfig) -> None:
         """See that the device is the array ``config``, whatever part it is in.

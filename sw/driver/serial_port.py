@@ -17,7 +17,7 @@ with needs("pyserial"):
 BAUD = 3_000_000
 """Where neither the board nor the user says another."""
 
-PATIENCE = 3.0
+PATIENCE = 5.0
 """Seconds without a byte after which a read without timeout gives up; the device's watchdog is quicker."""
 
 RECONNECT = 10.0
@@ -87,7 +87,7 @@ class SerialTransport(Transport):
             data += part
         return bytes(data)
 
-    def send_break(self) -> None:
+    def interrupt(self) -> None:
         """Hold the line low for longer than a byte: the device starts anew, whatever it was doing."""
         if self._port:
             try:

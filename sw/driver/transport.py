@@ -27,6 +27,9 @@ class Transport(ABC):
             ``n`` bytes, or those that came before the time was over.
         """
 
+    def interrupt(self) -> None:  # noqa: B027  (most lines have no such thing)
+        """Have the device start anew, whatever it was doing, if the line can tell it to."""
+
     @abstractmethod
     def close(self) -> None:
         """Release the device; a second time does nothing."""

@@ -194,3 +194,22 @@ def test_noisy_link_gives_right_answers_or_errors(seed, rate):
             link.to_device, link.to_host = (lambda data: data), (lambda data: data)
             device.hello()
             link.to_device, link.to_host = noise(seed + i, rate), noise(seed + i + 1, rate)
+
+
+class DeafLink(FakeLink):
+    """A device that hears nothing until it is told to start anew."""
+
+    interrupts = 0
+
+    def interrupt(self) -> None:
+        self.interrupts += 1
+        self.to_device = lambda data: data
+
+
+def test_a_deaf_device_is_told_to_start_anew():
+    link = DeafLink(FakeDevice(CONFIG), to_device=lambda data: b"")
+    assert Device(link, attempts=2).hello()["lanes"] == 4
+    assert link.interrupts == 1
+    dead = FakeLink(FakeDevice(CONFIG), to_device=lambda data: b"")
+    with pytest.raises(LinkError, match="expected an answer to HELLO, got none that is whole in 2 attempts"):
+        Device(dead, attempts=2).hello()

@@ -10,7 +10,7 @@ from amaranth.sim import Simulator, SimulatorContext
 from asserted import drive
 
 from stillframe.bitstreams.netlist import synthesise
-from stillframe.contract.array import block_rows, registered_block_rams
+from stillframe.contract.block_rams import block_rows, registered_block_rams
 from stillframe.hw.block_ram import BlockRam, BlockRows
 
 SHAPES = (

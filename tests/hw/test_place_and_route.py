@@ -145,7 +145,7 @@ def test_missing_tool_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_yosys_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "read_rtlil top.il\nselect -assert-none *\n"
-    monkeypatch.setattr("stillframe.bitstreams.netlist.SCRIPT", script)
+    monkeypatch.setattr("stillframe.bitstreams.netlist.script", lambda _: script)
     with pytest.raises(ToolError, match="ERROR: Assertion failed: selection is not empty"):
         utilisation(Dot(1))
 

@@ -24,9 +24,8 @@ from stillframe.contract.array import (
     MASK_COLUMNS,
     PARAMS_BITS,
     PARAMS_GRANULE,
-    block_rams,
-    registered_block_rams,
 )
+from stillframe.contract.block_rams import block_rams, registered_block_rams
 from stillframe.hw.accelerator import Accelerator
 from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.block_ram import Block, BlockRam, BlockRows

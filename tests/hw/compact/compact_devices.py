@@ -5,9 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from stillframe.contract import ArrayConfig
-from stillframe.driver import Device
-from stillframe.hw.compact import CompactAccelerator
-from stillframe.sim.native import open_component
+from stillframe.driver import Device, open_device
 
 ARRAY = "1x4@UP5K"
 
@@ -16,4 +14,4 @@ ARRAY = "1x4@UP5K"
 def compact_device(array: str = ARRAY) -> Device:
     """The device, opened once."""
     assert array == ARRAY
-    return Device(open_component(CompactAccelerator(ArrayConfig.parse(array))))
+    return open_device("sim", ArrayConfig.parse(array))

@@ -14,7 +14,7 @@ from layer_runs import compare
 from single_layers import SAME, conv_model
 
 from stillframe.bitstreams import tools
-from stillframe.bitstreams.ice40 import NoIce40Board
+from stillframe.bitstreams.no_board import NoIce40Board
 from stillframe.contract import ArrayConfig
 from stillframe.driver import Device
 from stillframe.hw.compact import CompactAccelerator
