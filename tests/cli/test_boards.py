@@ -30,9 +30,7 @@ def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "openFPGALoader"
-    program.write_text(
-        '#!/bin/sh\necho "$@" > "$(dirname "$0")/called"\nexit $(cat "$(dirname "$0")/status")\n'
-    )
+    program.write_text(f'#!/bin/sh\necho "$@" > {folder}/called\nexit $(cat {folder}/status)\n')
     program.chmod(0o755)
     (folder / "status").write_text("0")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
@@ -66,7 +64,7 @@ def test_flash_without_a_bitstream(tmp_path: Path, capsys: pytest.CaptureFixture
         (["ulx3s-25f", "--array", "4x16"], "expected at most 28 multipliers on an LFE5U-25F"),
         (
             ["ulx3s-25f", "-o", "/dev/null/there"],
-            "-o /dev/null/there: expected a folder that can be written to",
+            "/dev/null/there: expected a folder that can be written",
         ),
     ],
 )
@@ -100,10 +98,8 @@ def test_a_build_that_is_too_slow_or_too_large_writes_nothing(
     def too_large(*_: object) -> Bitstream:
         raise DoesNotFit("it is too large")
 
-    for build, message in (
-        (built(79.9), "expected 1x16@25F to run at 80 MHz"),
-        (too_large, "it is too large"),
-    ):
+    builds = (built(79.9), "expected 1x16@25F to run at 80 MHz"), (too_large, "it is too large")
+    for build, message in builds:
         monkeypatch.setattr(board_build, "build_board", build)
         assert execute(["build", "ulx3s-25f", "-o", str(tmp_path / "none")]) == 1
         assert message in capsys.readouterr().err
