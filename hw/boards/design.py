@@ -51,12 +51,16 @@ class BoardDesign(Elaboratable):
         platform.add_clock_constraint(sync.clk, clock_hz)
 
         m.submodules.top = top = Top(self.config, clock_hz, self.board.baud)
-        uart = platform.request("uart", 0)
-        m.d.comb += [top.rx.eq(uart.rx.i), uart.tx.o.eq(top.tx)]
+        # Pins that are not used here, such as those for flow control, stay as they are.
+        pins = platform.request("uart", 0, dir={pin.name: "-" for pin in platform.lookup("uart", 0).ios})
+        m.submodules.rx = rx = io.Buffer("i", pins.rx)
+        m.submodules.tx = tx = io.Buffer("o", pins.tx)
+        m.d.comb += [top.rx.eq(rx.i), tx.o.eq(top.tx)]
         for n in count():
             try:
-                light = platform.request("led", n)
+                pin = platform.request("led", n, dir="-")
             except ResourceError:
                 break
+            m.submodules[f"light_{n}"] = light = io.Buffer("o", pin)
             m.d.comb += light.o.eq(top.lights[n] if n < LIGHTS else 0)
         return m

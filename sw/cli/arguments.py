@@ -14,6 +14,7 @@ from stillframe.contract.boards import BOARDS
 from stillframe.video.value_range import ValueRange
 
 from . import bench, live, train_occupancy, train_ucf101
+from .device_option import add_device
 from .numbers import number
 
 MODES = ("auto", "delta", "direct", "dense")
@@ -177,12 +178,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--beside", metavar="MODEL", help="run another model on the same frames, and say what this one saves"
     )
-    parser.add_argument(
-        "--device",
-        metavar="NAME",
-        default="sim",
-        help="where to run: sim (default), serial (the board that is plugged in) or serial:PORT[?baud=RATE]",
-    )
+    add_device(parser)
     parser.add_argument("--no-verify", action="store_true", help="do not compare with the golden model")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all counts as JSON")
     parser.add_argument(

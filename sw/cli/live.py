@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .device_option import add_device
 from .numbers import number
 
 if TYPE_CHECKING:
@@ -20,12 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser, clip_help: str) -> None:
     """Add the command's options, but for those of compiling. Imports nothing that takes long."""
     add = parser.add_argument
     add("clip", metavar="CLIP", help=clip_help)
-    add(
-        "--device",
-        metavar="NAME",
-        default="sim",
-        help="where to run: sim (default), serial (the board that is plugged in) or serial:PORT[?baud=RATE]",
-    )
+    add_device(parser)
     add("--frames", metavar="N", type=number("--frames", 1), help="frames to take (default: until it ends)")
     add("--loop", action="store_true", help="begin again after the last frame of a file or folder")
     page = parser.add_mutually_exclusive_group()

@@ -71,17 +71,40 @@ def _begin(a: Assembler) -> None:
     a.call("begin_windows")
 
 
-def _rows(a: Assembler) -> None:
-    a.label("convolution_row")
+def live_rows(a: Assembler, name: str, done: str) -> None:
+    """Label ``name``_row: goes on to the next output row that has something to give, at ``left_column`` its
+    first pixel, or to ``done``."""
+    a.label(f"{name}_row")
     a.call("find_window_row")
     a.test(a.rows_left)
-    a.if_zero("convolution_done")
+    a.if_zero(done)
     a.or_(a.value, a.live, a.evaluate)
-    a.if_nonzero("convolution_pixels")
+    a.if_nonzero(f"{name}_pixels")
     a.call("next_row")
-    a.jump("convolution_row")
-    a.label("convolution_pixels")
+    a.jump(f"{name}_row")
+    a.label(f"{name}_pixels")
     a.sub(a.left_column, a.zero, a.pad)
+
+
+def _next_pixel(a: Assembler, pixel: str) -> None:
+    a.add(a.left_column, a.left_column, a.stride)
+    a.call("step_pixel")
+    a.test(a.x)
+    a.if_nonzero(pixel)
+    a.jump("convolution_row")
+
+
+def _list_events(a: Assembler, nothing: str) -> None:
+    """The list of the window's events behind the scan; to ``nothing`` if there is nothing to give."""
+    a.call("scan")
+    a.get(a.value, Get.LIST)
+    a.add(a.events, a.events, a.value)
+    a.or_(a.value, a.value, a.evaluate)
+    a.if_zero(nothing)
+
+
+def _rows(a: Assembler) -> None:
+    live_rows(a, "convolution", "convolution_done")
     a.test(a.depthwise)
     a.if_nonzero("depthwise_pixel")
 
@@ -91,11 +114,7 @@ def _pixels(a: Assembler) -> None:
     a.put(Put.LIST, a.zero)
     a.move(a.scan_mask, a.window_mask)
     a.move(a.scan_code, a.window_code)
-    a.call("scan")
-    a.get(a.value, Get.LIST)
-    a.add(a.events, a.events, a.value)
-    a.or_(a.value, a.value, a.evaluate)
-    a.if_zero("pixel_done")
+    _list_events(a, "pixel_done")
     a.move(a.border, a.params)
     a.call("begin_words")
     a.move(a.base, a.weights)
@@ -112,11 +131,7 @@ def _pixels(a: Assembler) -> None:
     a.test(a.passes)
     a.if_nonzero("pass")
     a.label("pixel_done")
-    a.add(a.left_column, a.left_column, a.stride)
-    a.call("step_pixel")
-    a.test(a.x)
-    a.if_nonzero("convolution_pixel")
-    a.jump("convolution_row")
+    _next_pixel(a, "convolution_pixel")
 
     # Each event counts once a pass, and as many multiplications as the passes have outputs.
     a.label("convolution_done")
@@ -159,11 +174,7 @@ def _depthwise_pixels(a: Assembler) -> None:
     a.move(a.scan_code, a.window_code)
     a.label("depthwise_channel")
     a.put(Put.LIST, a.zero)
-    a.call("scan")
-    a.get(a.value, Get.LIST)
-    a.add(a.events, a.events, a.value)
-    a.or_(a.value, a.value, a.evaluate)
-    a.if_zero("no_output")
+    _list_events(a, "no_output")
     a.put(Put.MAC, a.base)
     a.put(Put.FINISH, a.one)
     a.jump("depthwise_next")
@@ -175,11 +186,7 @@ def _depthwise_pixels(a: Assembler) -> None:
     a.add(a.scan_code, a.scan_code, a.in_width)
     a.sub(a.outputs, a.outputs, 1)
     a.if_nonzero("depthwise_channel")
-    a.add(a.left_column, a.left_column, a.stride)
-    a.call("step_pixel")
-    a.test(a.x)
-    a.if_nonzero("depthwise_pixel")
-    a.jump("convolution_row")
+    _next_pixel(a, "depthwise_pixel")
 
 
 def _scan(a: Assembler) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..assembler import Assembler
 from ..isa import Put
+from .convolution import live_rows
 
 
 def write(a: Assembler) -> None:
@@ -12,16 +13,7 @@ def write(a: Assembler) -> None:
     a.li(a.row_count, 0)
     a.call("begin_sums")
     a.call("begin_windows")
-    a.label("pool_row")
-    a.call("find_window_row")
-    a.test(a.rows_left)
-    a.if_zero("layer_done")
-    a.or_(a.value, a.live, a.evaluate)
-    a.if_nonzero("pool_pixels")
-    a.call("next_row")
-    a.jump("pool_row")
-    a.label("pool_pixels")
-    a.sub(a.left_column, a.zero, a.pad)
+    live_rows(a, "pool", "layer_done")
     a.move(a.columns_left, a.repeat)
     a.label("pool_pixel")
     a.li(a.border, 0)

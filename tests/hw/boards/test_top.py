@@ -10,10 +10,12 @@ from small_arrays import small_array
 from small_graphs import AROUND, Layer, chain
 
 from stillframe.compiler import compile_graph
-from stillframe.contract import StillframeError
+from stillframe.contract import ArrayConfig, StillframeError
+from stillframe.contract.boards import BOARDS
 from stillframe.driver import Device, LinkError, Session, check_name, open_device
 from stillframe.frontend import Conv, Graph
 from stillframe.golden import GoldenModel
+from stillframe.hw.boards.design import BoardDesign, platform_of
 from stillframe.hw.boards.top import Top
 from stillframe.sim.cocotb_runner import run_bench
 from stillframe.sim.native import open_component
@@ -72,3 +74,14 @@ def test_an_address_of_another_form(address: str) -> None:
     check_name(f"simserial:{address}")
     with pytest.raises(StillframeError, match="device simserial:"):
         open_device(f"simserial:{address}", small_array("1x4"))
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_is_elaborated_with_its_pins_and_clock(name: str) -> None:
+    board = BOARDS[name]
+    design = BoardDesign(board, ArrayConfig.parse(board.array))
+    plan = platform_of(board).build(design, name="top", do_build=False, emit_src=False)
+    constraints = plan.files["top.lpf"]
+    assert f" {board.clock_mhz * 1e6} HZ;" in constraints
+    for pin in ("uart_0__rx__io", "uart_0__tx__io", "led_0__io", "led_3__io", "clk25_0__io"):
+        assert f'LOCATE COMP "{pin}' in constraints
