@@ -72,7 +72,7 @@ def test_the_accelerator_is_elaborated_once_for_what_it_is_made_from(
         made.append(config)
         return Echo(config.lanes)
 
-    monkeypatch.setattr("stillframe.hw.accelerator.Accelerator", accelerator)
+    monkeypatch.setattr(verilog, "accelerator_of", accelerator)
     small, large = ArrayConfig.parse("1x4"), ArrayConfig.parse("1x8")
     text = verilog.accelerator(small)
     assert verilog.accelerator(small) == text
