@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from amaranth.lib import wiring
 
 from stillframe.contract import ArrayConfig, StillframeError
-from stillframe.contract.array import PARTS, VIRTUAL
+from stillframe.contract.parts import PARTS, VIRTUAL
 from stillframe.hw.choice import accelerator_of
 
 from .family import family_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stillframe.contract.array import COMPACT
+from stillframe.contract.parts import COMPACT
 
 from . import tools
 from .no_board import NoBoard, NoIce40Board

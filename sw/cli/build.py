@@ -55,7 +55,8 @@ def build(options: argparse.Namespace) -> int:
 def _config(array: str, ready: str) -> ArrayConfig:
     """The array, with the memories of the board's part."""
     part = ready.partition("@")[2]
-    config = ArrayConfig.parse(array if "@" in array else f"{array}@{part}")
+    size, colon, memories = array.partition(":")
+    config = ArrayConfig.parse(array if "@" in size else f"{size}@{part}{colon}{memories}")
     if config.part != part:
         raise StillframeError(
             f"--array {array}: expected the memories of the board's part, {part}, got {config.part}",

@@ -181,6 +181,12 @@ def _verdict(found: Check) -> Iterator[str]:
             f"[bold green]it fits[/]: {escape(found.model)} on {found.config.name}; the fullest memory is "
             f"{fullest.name}, {fullest.used / fullest.available:.0%} of it used"
         )
+        if found.fit.tailored:
+            more = found.fit.tailored
+            yield (
+                f"layers are in direct mode because the state memory is short: it has {more.state_words:,} "
+                f"words instead of {found.config.state_words:,} with --array {more.name}"
+            )
         return
     yield f"[bold red]it does not fit[/]: {escape(found.model)} on {found.config.name}"
     for problem in found.fit.problems:

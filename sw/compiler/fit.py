@@ -17,6 +17,7 @@ from .network import Network
 from .planner import Plan
 from .profile import Profile
 from .remedies import too_large
+from .tailored import tailored
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,15 @@ class Fit:
         uses: How much of each memory is used.
         plan: The modes chosen and what they cost; None if a layer cannot be lowered.
         problems: What keeps the network from the array, each with what to do; none if it fits.
+        tailored: If it fits, but the state is short: the array with block RAM shared out so that there is
+            more of it, if there can be.
     """
 
     layers: tuple[LayerFit, ...]
     uses: tuple[MemoryUse, ...]
     plan: Plan | None
     problems: tuple[StillframeError, ...]
+    tailored: ArrayConfig | None = None
 
     @property
     def fits(self) -> bool:
@@ -109,4 +113,8 @@ def examine(
         )
         for layer, layout in enumerate(network.layouts)
     )
-    return Fit(layers, tuple(placement.uses), plan, tuple(problems))
+    roomier = None
+    if not problems and plan.state_is_short:
+        array = tailored(config, placement.uses)
+        roomier = array if array and array.state_words > config.state_words else None
+    return Fit(layers, tuple(placement.uses), plan, tuple(problems), roomier)

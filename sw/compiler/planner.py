@@ -23,6 +23,10 @@ DIRECT_WEIGHT = 1.005
 """What a cycle of a layer that gives every output counts: on a draw, delta gains with stillness."""
 
 
+STATE_IS_SHORT = "state memory is short"
+"""Why a layer is in direct mode that would take fewer cycles in delta mode."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A tensor that has a choice, and what it costs.
@@ -94,6 +98,14 @@ class Plan:
         """What was chosen between; nothing where nothing is known of the frames."""
         return tuple(self._choices()) if self.estimator is not None else ()
 
+    @property
+    def state_is_short(self) -> bool:
+        """Whether a tensor is in direct mode for want of state memory."""
+        if self.estimator is None:  # delta is the rule
+            unpinned = (mode for tensor, mode in enumerate(self.modes) if tensor not in self.pinned)
+            return self.rests and Mode.DIRECT in unpinned
+        return any(choice.why == STATE_IS_SHORT for choice in self.choices)
+
     def _choices(self) -> Iterator[Choice]:
         network, estimator = self.network, self.estimator
         assert estimator is not None, "choices are told by an estimate"
@@ -110,7 +122,7 @@ class Plan:
             if tensor in self.pinned:
                 why = "pinned"
             elif mode is Mode.DIRECT and cycles[Mode.DELTA] < cycles[Mode.DIRECT]:
-                why = "state memory is short" if state > free else "about the same"
+                why = STATE_IS_SHORT if state > free else "about the same"
             names = tuple(network.name(reader) for reader in readers)
             yield Choice(names, mode, why, cycles[Mode.DELTA], cycles[Mode.DIRECT], state)
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from stillframe.contract import ArrayConfig, Mode, Op, StillframeError
-from stillframe.contract.array import PARTS, VIRTUAL
+from stillframe.contract.parts import PARTS, VIRTUAL
 
 from .memory import Placement, place
 from .modes import NO_PINS, plan_for
 from .network import Network
 from .profile import Profile
+from .tailored import tailored
 
 
 class TooLargeError(StillframeError):
@@ -41,6 +42,7 @@ def too_large(
     )
     message = f"model {network.graph.name} on array {config.name}: expected {short}"
     remedies = _mode_remedy(network, mode, profile, pins)
+    remedies += _share_remedy(network, mode, profile, placement, pins)
     remedies += _part_remedy(network, mode, profile, pins)
     if any(use.name not in ("WEIGHTS", "PARAMS", "TABLES") for use in placement.shortages):
         remedies.append("give the model an input of fewer pixels")
@@ -65,6 +67,24 @@ def _mode_remedy(network: Network, mode: str, profile: Profile | None, pins: Map
     return []
 
 
+def _share_remedy(
+    network: Network, mode: str, profile: Profile | None, placement: Placement, pins: Mapping[str, str]
+) -> list[str]:
+    """The same part with its block RAM shared out otherwise, where that is enough."""
+    array = tailored(network.config, placement.uses)
+    if array is None or _short(network, array, mode, profile, pins):
+        return []
+    return [f"share the part's block RAM out otherwise: --array {array.name}"]
+
+
+def _short(
+    network: Network, array: ArrayConfig, mode: str, profile: Profile | None, pins: Mapping[str, str]
+) -> bool:
+    """Whether memories are too small on that array too."""
+    candidate = replace(network, config=array)
+    return bool(place(candidate, plan_for(candidate, mode, profile, pins).modes).shortages)
+
+
 def _part_remedy(network: Network, mode: str, profile: Profile | None, pins: Mapping[str, str]) -> list[str]:
     """The smallest larger part that is large enough; the one that can only be simulated if no real one is."""
     config = network.config
@@ -74,8 +94,7 @@ def _part_remedy(network: Network, mode: str, profile: Profile | None, pins: Map
     larger = [p for p in PARTS.values() if p.block_rams > own]
     for name in (*(p.name for p in sorted(larger, key=lambda p: p.block_rams)), VIRTUAL):
         array = ArrayConfig.parse(f"{config.banks}x{config.lanes}@{name}")
-        candidate = replace(network, config=array)
-        if not place(candidate, plan_for(candidate, mode, profile, pins).modes).shortages:
+        if not _short(network, array, mode, profile, pins):
             only = " (simulated only)" if name == VIRTUAL else ""
             return [f"take a larger part: --array {array.name}{only}"]
     return []

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from .block_rams import block_rams, registered_block_rams
-from .errors import StillframeError
+from .parts import COMPACT, PARTS, VIRTUAL, WIDE_DRAIN
 
 MASK_COLUMNS = 8
 """Neighbouring columns of a channel word that one change-mask word covers."""
@@ -68,60 +66,11 @@ ADD_MULTIPLIERS = 2
 PACKET_BYTES = 1024
 """Largest packet payload."""
 
-
-@dataclass(frozen=True)
-class Part:
-    """What an FPGA offers. ``block_rams`` counts 18-kbit blocks, ``multipliers`` 18 x 18 ones."""
-
-    name: str
-    block_rams: int
-    multipliers: int
-
-
-PARTS = {p.name: p for p in (Part("25F", 56, 28), Part("45F", 108, 72), Part("85F", 208, 156))}
-"""Lattice LFE5U parts by the short name used in ``BxL@PART``."""
-
-VIRTUAL = "virtual"
-"""A part that does not exist, with memories for networks larger than any part here. It can be simulated."""
-
-
-COMPACT = "UP5K"
-"""The iCE40UP5K, which the compact machine (``hw/compact``) is for: 1 bank of 4 lanes, words of one element,
-all memories in its 128 KB of SPRAM."""
-
 COMPACT_VALUES = 512
 """Values of the largest receptive field that the compact machine has room for: events in its list."""
 
 COMPACT_COLUMNS = 24
 """Columns of the widest kernel of a MAC layer on it."""
-
-
-@dataclass(frozen=True)
-class Shares:
-    """How a part's block RAM is shared out; the state, largest of all, takes what the others leave.
-
-    Attributes:
-        codes, weights, masks: Of the part's blocks.
-        events: Of its blocks but for 16.
-        params: Most output channels that the requantisation memory holds parameters for.
-    """
-
-    codes: float
-    events: float
-    weights: float
-    masks: float
-    params: int
-
-
-WIDE_DRAIN = 8
-"""Elements of an activation word from which on the array's memories are shared out as :data:`WIDE` says."""
-
-NARROW = Shares(codes=0.215, events=0.11, weights=1 / 12, masks=0.02875, params=2048)
-"""So that P-Net at 60 x 48 and the occupancy network at 96 x 72 are in delta mode on a 1x16@85F."""
-
-WIDE = Shares(codes=0.33, events=0.125, weights=0.24, masks=0.055, params=1024)
-"""So that ResNet8 and P-Net run on a 4x16@85F: images of few channels fill few elements of a wide word, and
-ResNet8 has 80 KB of weights. State is left for some of their layers."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +157,10 @@ class ArrayConfig:
 
     @property
     def name(self) -> str:
-        """``BxL@PART``, as the command line takes it."""
-        return f"{self.banks}x{self.lanes}@{self.part}"
+        """As :meth:`parse` takes it."""
+        from .array_name import array_name
+
+        return array_name(self)
 
     @property
     def block_rams(self) -> int:
@@ -242,134 +193,11 @@ class ArrayConfig:
 
     @classmethod
     def parse(cls, text: str) -> ArrayConfig:
-        """Make a configuration from ``BxL`` or ``BxL@PART`` (85F when none is named; ``virtual`` is simulated
-        only).
+        """Make a configuration from its name; see :func:`~.array_name.parse_array`.
 
         Raises:
-            StillframeError: The text has another form, names an unknown part, or the array
-                does not fit the part's multipliers.
+            StillframeError: As there.
         """
-        match = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?:@(\w+))?", text)
-        if not match:
-            raise StillframeError(
-                f"array: expected BxL or BxL@PART (banks x lanes), got {text!r}",
-                "for example --array 1x16, --array 2x8 or --array 1x16@25F",
-            )
-        banks, lanes, part_name = int(match[1]), int(match[2]), match[3] or "85F"
-        if part_name not in (*PARTS, COMPACT, VIRTUAL):
-            known = ", ".join((*PARTS, COMPACT, VIRTUAL))
-            raise StillframeError(
-                f"array {text!r}: expected a part out of {known}, got {part_name!r}",
-                "name one of these, or leave @PART out for an 85F",
-            )
-        powers = [1 << n for n in range(7)]
-        if banks not in powers or lanes not in powers or banks > MAX_BANKS or lanes < 4:
-            raise StillframeError(
-                f"array {text!r}: expected 1, 2, 4 or {MAX_BANKS} banks of 4, 8, 16, 32 or 64 lanes, "
-                f"got {banks} banks of {lanes}",
-                "for example 1x16, 2x8 or 4x16",
-            )
-        if banks * lanes > 128:
-            raise StillframeError(
-                f"array {text!r}: expected at most 128 lanes in all, got {banks} x {lanes} = {banks * lanes}",
-                "choose fewer banks or lanes, for example 4x16 or 8x16",
-            )
-        if part_name == VIRTUAL:
-            return _virtual(banks, lanes)
-        if part_name == COMPACT:
-            return _compact(banks, lanes, text)
-        return _fit(banks, lanes, PARTS[part_name], text)
+        from .array_name import parse_array
 
-
-def _virtual(banks: int, lanes: int) -> ArrayConfig:
-    drain = 4 * banks
-    return ArrayConfig(
-        banks=banks,
-        lanes=lanes,
-        drain=drain,
-        part=VIRTUAL,
-        layers=256,
-        codes_words=(1 << 20) // drain,
-        events_words=(1 << 19) // drain,
-        state_words=(1 << 20) // drain,
-        weights_words=(1 << 19) // (banks * lanes),
-        params_words=(1 << 15) // drain,
-        tables_words=1 << 14,
-        masks_words=(1 << 18) // drain,
-        rows=1 << 12,
-    )
-
-
-def _compact(banks: int, lanes: int, text: str) -> ArrayConfig:
-    """The compact machine. The state takes what is left of 128 KB; the other memories are chosen so that the
-    occupancy network at 96 x 72 fits with its first layer in delta mode."""
-    if (banks, lanes) != (1, 4):
-        raise StillframeError(
-            f"array {text!r}: expected 1 bank of 4 lanes on an iCE40{COMPACT}, got {banks} banks of {lanes}",
-            f"take 1x4@{COMPACT}",
-        )
-    return ArrayConfig(
-        banks=1,
-        lanes=4,
-        drain=1,
-        part=COMPACT,
-        layers=16,
-        codes_words=34 << 10,
-        events_words=7 << 10,
-        state_words=13952,
-        weights_words=4096,
-        params_words=160,
-        tables_words=1024,
-        masks_words=6 << 10,
-        rows=512,
-    )
-
-
-def _fit(banks: int, lanes: int, part: Part, text: str) -> ArrayConfig:
-    total = banks * lanes
-    drain = 4 * banks
-    each = DRAIN_MULTIPLIERS + ADD_MULTIPLIERS // 2  # at least: the adder may have half as many lanes
-    least = max(banks, 2)
-    while drain > least and total + each * drain > part.multipliers:
-        drain //= 2
-    if total + each * drain > part.multipliers:
-        raise StillframeError(
-            f"array {text!r}: expected at most {part.multipliers} multipliers on an LFE5U-{part.name}, "
-            f"got {total} lanes + {each * least} for {least} requantisers and an adder",
-            "choose fewer lanes or a larger part",
-        )
-    blocks = part.block_rams
-    shares = WIDE if drain >= WIDE_DRAIN else NARROW
-    elements = 2048  # codes or deltas of one block, 9 bits each
-    weight_blocks = banks * block_rams(512, 8 * lanes, max(1, lanes // 4))
-    large = blocks >= 100
-    without_state = ArrayConfig(
-        banks=banks,
-        lanes=lanes,
-        drain=drain,
-        part=part.name,
-        layers=64 if large else 32,
-        codes_words=int(blocks * shares.codes) * elements // drain,
-        events_words=int((blocks - 16) * shares.events) * elements // drain,
-        state_words=0,
-        weights_words=max(1, int(blocks * shares.weights) // weight_blocks) * 512,
-        params_words=min(512, shares.params // drain),
-        tables_words=1024 if large and drain < WIDE_DRAIN else 512,
-        masks_words=math.ceil(blocks * shares.masks) * elements // drain,
-        rows=1024,
-    )
-    state_blocks = registered_block_rams(512, ACC_BITS * drain, drain)
-    while without_state.block_rams + state_blocks > blocks and without_state.codes_words > elements:
-        # The least state there can be comes before all of the codes' share.
-        fewer = without_state.codes_words - elements // drain
-        without_state = replace(without_state, codes_words=fewer)
-    state_blocks = blocks - without_state.block_rams
-    depths = range(512, 1 << 16, 512)
-    fitting = [n for n in depths if registered_block_rams(n, ACC_BITS * drain, drain) <= state_blocks]
-    if not fitting:
-        raise StillframeError(
-            f"array {text!r}: expected at most {blocks} block RAMs on an LFE5U-{part.name}, "
-            f"got {without_state.block_rams} before any state memory",
-            "choose fewer lanes or a larger part",
-        )
-    return replace(without_state, state_words=max(fitting))
+        return parse_array(text)

@@ -74,6 +74,7 @@ class Check:
                 for use in self.fit.uses
             ],
             "cycles": self._cycles(),
+            "tailored_array": self.fit.tailored.name if self.fit.tailored else None,
             "problems": [{"message": p.message, "hint": p.hint} for p in self.fit.problems],
         }
 

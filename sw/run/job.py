@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from stillframe.compiler import Plan, Profile, TooLargeError, compile_with_plan, profile_graph
 from stillframe.contract import ArrayConfig, Mode, Program, StillframeError
-from stillframe.contract.array import VIRTUAL
+from stillframe.contract.parts import VIRTUAL
 from stillframe.driver import Device, Session, check_name, open_device
 from stillframe.video import Clip, ValueRange, open_clip
 

@@ -196,7 +196,8 @@ def test_state_too_small_in_delta_mode() -> None:
     # 48 x 48 pixels of one channel: 2304 words of state for each layer; the array has 2560.
     graph = chain((48, 48, 1), Layer(Conv, (1, 1), 1), Layer(Conv, (1, 1), 1))
     assert message(graph, ROOMY, mode="delta") == (
-        "model chain on array 1x4@25F: expected at most 2560 words (276480 bits) of STATE, "
+        "model chain on array 1x4@25F:codes=8192,events=8192,state=2560,masks=2048: "
+        "expected at most 2560 words (276480 bits) of STATE, "
         "got 4608 words (497664 bits), 2304 of them for layer 'conv1'\n"
         "  -> take --mode auto: it fits with direct mode in layer 'conv2'; "
         "or take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
@@ -229,9 +230,11 @@ def test_frames_too_large_for_any_part() -> None:
 def test_a_tensor_is_named_by_its_layer() -> None:
     graph = chain((8, 8, 4), Layer(Conv, (1, 1), 8))
     assert message(graph, replace(SMALL, codes_words=100)) == (
-        "model chain on array 1x4@25F: expected at most 100 words (3200 bits) of CODES, "
+        "model chain on array 1x4@25F:codes=100,state=2048: expected at most 100 words (3200 bits) of CODES, "
         "got 192 words (6144 bits), 128 of them for the output of layer 'conv1'\n"
-        "  -> take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
+        "  -> share the part's block RAM out otherwise: "
+        "--array 1x4@25F:codes=512,events=512,state=5120,weights=512,params=64,masks=512; "
+        "or take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
     )
 
 
@@ -240,14 +243,17 @@ def test_weights_too_large() -> None:
     assert message(chain((16, 16, 1), Layer(Conv, (16, 16), 13))) == (
         "model chain on array 1x4@25F: expected at most 2048 words (65536 bits) of WEIGHTS, "
         "got 4096 words (131072 bits), 4096 of them for layer 'conv1'\n"
-        "  -> take a larger part: --array 1x4@45F; or give the model fewer channels"
+        "  -> share the part's block RAM out otherwise: "
+        "--array 1x4@25F:codes=512,events=512,state=4096,weights=4096,params=64,masks=512; "
+        "or take a larger part: --array 1x4@45F; or give the model fewer channels"
     )
 
 
 def test_tables_too_large_for_any_real_part() -> None:
-    assert message(chain((1, 1, 128), Layer(PRelu))) == (
+    """Not even if the block RAM is shared out otherwise."""
+    assert message(chain((1, 1, 1024), Layer(PRelu))) == (
         "model chain on array 1x4@25F: expected at most 512 words (65536 bits) of TABLES, "
-        "got 2048 words (262144 bits), 2048 of them for layer 'prelu1'\n"
+        "got 16384 words (2097152 bits), 16384 of them for layer 'prelu1'\n"
         "  -> take a larger part: --array 1x4@virtual (simulated only); or give the model fewer channels"
     )
 
@@ -255,8 +261,9 @@ def test_tables_too_large_for_any_real_part() -> None:
 def test_the_virtual_part_has_nothing_larger() -> None:
     graph = chain((8, 8, 4), Layer(Conv, (1, 1), 8))
     assert message(graph, replace(VIRTUAL, codes_words=100)) == (
-        "model chain on array 1x4@virtual: expected at most 100 words (3200 bits) of CODES, "
-        "got 192 words (6144 bits), 128 of them for the output of layer 'conv1'\n"
+        "model chain on array 1x4@virtual:codes=100,state=262144: "
+        "expected at most 100 words (3200 bits) of CODES, got 192 words (6144 bits), "
+        "128 of them for the output of layer 'conv1'\n"
         "  -> give the model an input of fewer pixels"
     )
 

@@ -221,11 +221,13 @@ def test_pins_that_do_not_fit() -> None:
     with pytest.raises(StillframeError) as caught:
         compile_graph(GRAPH, replace(ARRAY, state_words=199), pins={"conv1": "delta"})
     assert caught.value.message == (
-        "model chain on array 1x4@85F: expected at most 199 words (21492 bits) of STATE, "
+        "model chain on array 1x4@85F:state=199: expected at most 199 words (21492 bits) of STATE, "
         "got 200 words (21600 bits), 200 of them for layer 'conv1'"
     )
     assert caught.value.hint == (
-        "pin fewer layers to delta than conv1; or take a larger part: --array 1x4@virtual (simulated only); "
+        "pin fewer layers to delta than conv1; or share the part's block RAM out otherwise: "
+        "--array 1x4@85F:codes=512,events=512,state=30720,weights=512,params=64,tables=512,masks=512; "
+        "or take a larger part: --array 1x4@virtual (simulated only); "
         "or give the model an input of fewer pixels"
     )
 

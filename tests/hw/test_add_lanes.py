@@ -7,7 +7,8 @@ from contextlib import suppress
 import pytest
 
 from stillframe.contract import ArrayConfig, StillframeError
-from stillframe.contract.array import ADD_MULTIPLIERS, DRAIN_MULTIPLIERS, PARTS
+from stillframe.contract.array import ADD_MULTIPLIERS, DRAIN_MULTIPLIERS
+from stillframe.contract.parts import PARTS
 
 ARRAYS = [
     f"{banks}x{lanes}@{part}" for part in PARTS for banks in (1, 2, 4, 8) for lanes in (4, 8, 16, 32, 64)

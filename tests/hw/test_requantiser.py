@@ -16,7 +16,7 @@ from requantise_reference import Channel, Range, random_channel, random_sum, req
 from stream_bench import Write, run_stream
 
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import VIRTUAL
+from stillframe.contract.parts import VIRTUAL
 from stillframe.hw.requantise_lane import RequantiseLane
 from stillframe.hw.requantiser import Requantiser
 
