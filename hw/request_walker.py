@@ -77,11 +77,16 @@ class RequestWalker(wiring.Component):
         in_first = Signal(reset_less=True)  # the look's first row
         live = Signal(reset_less=True)  # this row is
         below = Signal(len(waiting.live) - 1, reset_less=True)  # those below, but for the first row
-        lowest, last_word = Signal(reset_less=True), Signal(reset_less=True)  # no live row, no word follows
+        lowest = Signal(reset_less=True)  # no live row follows
+        done_row = Signal(reset_less=True)  # no word of this row does, or it is not live
+        done_look = Signal(reset_less=True)  # both
         left_words = Signal(12, reset_less=True)  # channel words behind this one
         to_look, to_row = Signal(reset_less=True), Signal(reset_less=True)  # a look, a row begins here
-        words, single = Signal(12), Signal()  # ``left_words`` and ``last_word`` at a row's first word
-        step, done_row, advance = Signal(), Signal(), Signal()
+        words, single = (
+            Signal(12),
+            Signal(),
+        )  # ``left_words`` at a row's first word, and whether that is the last
+        step, advance = Signal(), Signal()
         m.d.sync += [
             words.eq(Mux(layer.depthwise, 0, layer.in_words - 1)),
             single.eq(layer.depthwise | (layer.in_words == 1)),
@@ -89,8 +94,7 @@ class RequestWalker(wiring.Component):
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             step.eq(advance & self.looks.valid & walks),
-            done_row.eq(last_word | ~live),
-            done.eq(step & (look.mark | (lowest & done_row))),
+            done.eq(step & (look.mark | done_look)),
             self.looks.ready.eq(done),
         ]
         with m.If(step):
@@ -98,23 +102,27 @@ class RequestWalker(wiring.Component):
                 to_look.eq(0),
                 to_row.eq(done_row),
                 left_words.eq(left_words - 1),
-                last_word.eq(left_words == 1),
+                done_row.eq(left_words == 1),
+                done_look.eq(lowest & (left_words == 1)),
             ]
         with m.If(step & done_row):
             rows = Mux(in_first, walked.live[1:], below)
+            none_below = Mux(in_first, pair[1], ~below[1:].any())
             m.d.sync += [
                 in_first.eq(0),
                 Cat(live, below).eq(rows),
-                lowest.eq(Mux(in_first, pair[1], ~below[1:].any())),
+                lowest.eq(none_below),
+                done_row.eq(single | ~rows[0]),
+                done_look.eq(none_below & (single | ~rows[0])),
             ]
         with m.If(done):
-            m.d.sync += lowest.eq(alone[1])
+            m.d.sync += [lowest.eq(alone[1]), done_look.eq(alone[1] & single)]
         with m.If(begin):
-            m.d.sync += lowest.eq(alone[0])
+            m.d.sync += [lowest.eq(alone[0]), done_look.eq(alone[0] & single)]
         with m.If(done | begin):
-            m.d.sync += [to_look.eq(1), to_row.eq(0), in_first.eq(1), live.eq(1)]
+            m.d.sync += [to_look.eq(1), to_row.eq(0), in_first.eq(1), live.eq(1), done_row.eq(single)]
         with m.If((step & done_row) | done | begin):
-            m.d.sync += [left_words.eq(words), last_word.eq(single)]
+            m.d.sync += left_words.eq(words)
         with m.If(begin):
             m.d.sync += walks.eq(1)
         with m.Elif(done & look.last):
