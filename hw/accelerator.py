@@ -121,15 +121,19 @@ class Accelerator(wiring.Component):
         ]
         coded = stream.Signature(table_word(config)).create()
         received = stream.Signature(code_word(config)).create()
-        phase, turn = Signal(range(2 * config.add_cycles)), Signal(init=1)
-        m.d.sync += [phase.eq(phase + 1), turn.eq(~fusing | (phase == 0))]
+        # What lets the drain begin a word is a register: much hangs on whether it does.
+        phase, going = Signal(range(2 * config.add_cycles)), Signal()
+        m.d.comb += going.eq(credits.next_room & requantiser.loaded)
+        m.d.sync += [
+            phase.eq(phase + 1),
+            drain.may.eq(going & (~fusing | (phase == 0))),
+            windows.room.eq(going),
+        ]
         self._admit(m, credits, places, arrivals.o, received)
         m.d.comb += [
-            drain.may.eq(credits.room & requantiser.loaded & turn),
             state.i.p.eq(drain.o.p.word),
             state.i.valid.eq(drain.o.valid),
             drain.o.ready.eq(state.i.ready),
-            windows.room.eq(credits.room & requantiser.loaded),
             coded.p.eq(windows.code),
             coded.valid.eq(windows.code_valid),
         ]

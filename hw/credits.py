@@ -12,17 +12,21 @@ class Credits(wiring.Component):
 
     ``room`` is high while another word may ``enter``. Whether words enter and leave is known late in the
     cycle, so both count a cycle later, and room for one more word is kept in reserve. ``busy`` is high from
-    the cycle after a word has entered until two cycles after the last one has left the end.
+    the cycle after a word has entered until two cycles after the last one has left the end. ``next_room`` is
+    ``room`` a cycle early, for registers that combine it with something else.
     """
 
     enter: Signal
     leave: Signal
     room: Signal
+    next_room: Signal
     busy: Signal
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        super().__init__({"enter": In(1), "leave": In(1), "room": Out(1), "busy": Out(1)})
+        super().__init__(
+            {"enter": In(1), "leave": In(1), "room": Out(1), "next_room": Out(1), "busy": Out(1)}
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -30,6 +34,7 @@ class Credits(wiring.Component):
         entered, left = Signal(), Signal()
         m.d.comb += [
             after.eq(inside + entered - left),
+            self.next_room.eq(after + 1 < self._depth),
             self.busy.eq(entered | (inside != 0)),
             Assert(~self.enter | self.room),
             Assert(~left | entered | (inside != 0)),
@@ -38,6 +43,6 @@ class Credits(wiring.Component):
             entered.eq(self.enter),
             left.eq(self.leave),
             inside.eq(after),
-            self.room.eq(after + 1 < self._depth),
+            self.room.eq(self.next_room),
         ]
         return m
