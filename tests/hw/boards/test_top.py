@@ -61,7 +61,7 @@ def test_the_watchdog_ends_a_layer_that_takes_too_long() -> None:
     config = small_array("1x4")
     program = compile_graph(convolution(), config, mode="delta")
     frame = np.random.default_rng(2).integers(-128, 128, program.frame.shape, np.int8)
-    board = open_component(BoardOnPins(config, CYCLES * 1e6, 1e6, limit_bits=8))
+    board = open_component(BoardOnPins(config, CYCLES * 1e6, 1e6, limit=8))
     with Device(board, attempts=3, timeout=4e-3) as device:
         session = Session(device, program)
         with pytest.raises(LinkError, match="expected RUN to be carried out, got BAD_SEQUENCE"):
