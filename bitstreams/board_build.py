@@ -49,20 +49,9 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         DoesNotFit: The part is too small.
         StillframeError: A tool is not installed.
     """
-    with needs("amaranth-boards"):
-        platform = platform_of(board)
-    flow = flow_of(family_of(config.part))
     with tempfile.TemporaryDirectory(prefix="stillframe-build-") as scratch:
         folder = Path(scratch)
-        stage("elaborating the design")
-        plan = platform.build(BoardDesign(board, config), name=TOP, do_build=False, emit_src=False)
-        for file in (f"{TOP}.il", flow.constraints):
-            text = plan.files[file]
-            folder.joinpath(file).write_bytes(text.encode() if isinstance(text, str) else text)
-        folder.joinpath("synthesis.ys").write_text(script(flow.family))
-        stage("synthesis (Yosys)")
-        tools.run(tools.YOSYS, ["synthesis.ys"], folder)
-        netlist = Netlist(folder / f"{TOP}.json", flow.family)
+        platform, flow, netlist = synthesise_board(board, config, folder, stage)
         stage("place and route (nextpnr)")
         try:
             tools.run(flow.family.nextpnr, flow.options(platform, seed), folder)
@@ -87,9 +76,32 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
     return Bitstream(bits, report, _manifest(board, config, flow, report, bits))
 
 
-def _manifest(
-    board: Board, config: ArrayConfig, flow: Flow, report: Report, bits: bytes
-) -> dict[str, Any]:
+def synthesise_board(
+    board: Board, config: ArrayConfig, folder: Path, stage: Stage = lambda _: None
+) -> tuple[Any, Flow, Netlist]:
+    """The netlist of a bitstream, in a folder with the constraints of pins and clocks.
+
+    Returns:
+        The board's platform, its family's way on from here, the netlist.
+
+    Raises:
+        StillframeError: A tool is not installed.
+    """
+    with needs("amaranth-boards"):
+        platform = platform_of(board)
+    flow = flow_of(family_of(config.part))
+    stage("elaborating the design")
+    plan = platform.build(BoardDesign(board, config), name=TOP, do_build=False, emit_src=False)
+    for file in (f"{TOP}.il", flow.constraints):
+        text = plan.files[file]
+        folder.joinpath(file).write_bytes(text.encode() if isinstance(text, str) else text)
+    folder.joinpath("synthesis.ys").write_text(script(flow.family))
+    stage("synthesis (Yosys)")
+    tools.run(tools.YOSYS, ["synthesis.ys"], folder)
+    return platform, flow, Netlist(folder / f"{TOP}.json", flow.family)
+
+
+def _manifest(board: Board, config: ArrayConfig, flow: Flow, report: Report, bits: bytes) -> dict[str, Any]:
     return {
         "board": board.name,
         "part": flow.family.prefix + report.part,

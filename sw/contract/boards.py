@@ -85,7 +85,7 @@ BOARDS = {
             clock_mhz=24,
             baud=3_000_000,
             seed=1,
-            # "iCEBreaker V1.0e" and the like; many boards have an FT2232H, and its port A is the flash memory.
+            # "iCEBreaker V1.0e" and the like; of many an FT2232H. Its port A is for the flash memory.
             usb=UsbIdentity(0x0403, 0x6010, "iCEBreaker V", ":1.1"),
             flash=("openFPGALoader", "--board", "ice40_generic", "--write-flash"),
         ),
