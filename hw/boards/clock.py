@@ -32,13 +32,10 @@ def add_clock(m: Module, platform: Any, mhz: float) -> float:
     m.domains.sync = sync = ClockDomain()
     reference_mhz = platform.default_clk_frequency / 1e6
     if isinstance(platform, LatticeECP5Platform):
-        clock_hz = _ecp5(m, sync, platform, reference_mhz, mhz)
-    elif isinstance(platform, LatticeICE40Platform):
-        clock_hz = _ice40(m, sync, platform, reference_mhz, mhz)
-    else:
-        raise TypeError(f"board: expected a family whose PLL is known, got {type(platform).__name__}")
-    platform.add_clock_constraint(sync.clk, clock_hz)
-    return clock_hz
+        return _ecp5(m, sync, platform, reference_mhz, mhz)
+    if isinstance(platform, LatticeICE40Platform):
+        return _ice40(m, sync, platform, reference_mhz, mhz)
+    raise TypeError(f"board: expected a family whose PLL is known, got {type(platform).__name__}")
 
 
 def _ecp5(m: Module, sync: ClockDomain, platform: Any, reference_mhz: float, mhz: float) -> float:
@@ -47,7 +44,9 @@ def _ecp5(m: Module, sync: ClockDomain, platform: Any, reference_mhz: float, mhz
     m.submodules.pll = pll = Ecp5Pll(dividers)
     m.d.comb += [pll.i.eq(oscillator.i), sync.clk.eq(pll.o)]
     m.submodules.reset = ResetSynchronizer(~pll.locked, domain="sync")
-    return dividers.mhz * 1e6
+    clock_hz = dividers.mhz * 1e6
+    platform.add_clock_constraint(sync.clk, clock_hz)
+    return clock_hz
 
 
 def _ice40(m: Module, sync: ClockDomain, platform: Any, reference_mhz: float, mhz: float) -> float:
@@ -55,6 +54,7 @@ def _ice40(m: Module, sync: ClockDomain, platform: Any, reference_mhz: float, mh
     dividers = ice40_dividers(reference_mhz, mhz)
     m.submodules.pll = pll = Ice40Pll(dividers, platform.request(platform.default_clk, dir="-").io)
     m.d.comb += [sync.clk.eq(pll.o), power_on.clk.eq(pll.o)]
+    # nextpnr works out the clock's constraint from the oscillator's and the dividers.
     # Flip-flops are 0 after configuration, whatever they are said to be.
     locked, ready = Signal(), Signal()
     m.submodules.locked = FFSynchronizer(pll.locked, locked, o_domain="power_on")
