@@ -1,21 +1,23 @@
 # The whole project from a bare Debian or Ubuntu with python3 (3.11 or newer, with venv), g++, make, perl and git.
 #
-#   make demo     the main job on the built-in example, with a report
-#   make test     ruff, mypy and all tests
-#   make lint     only ruff and mypy
-#   make fmax     place and route 1x16 on an LFE5U-25F, and what limits its clock
-#   make verify   the tests that take long: every clip, array, threshold and mode on real video
-#   make fuzz     random networks for SECONDS=600, or GRAPHS=1000 of them, from SEED=0 on
-#   make setup    everything into .venv; the others do it first, and it does nothing the second time
-#   make clean    forget what was built, but for .venv
+#   make demo       the main job on the built-in example, with a report
+#   make test       ruff, mypy and all tests
+#   make lint       only ruff and mypy
+#   make fmax       place and route 1x16 on an LFE5U-25F, and what limits its clock
+#   make bitstreams every board's ready bitstream into bitstreams/, one after the other
+#   make verify     the tests that take long: every clip, array, threshold and mode on real video
+#   make fuzz       random networks for SECONDS=600, or GRAPHS=1000 of them, from SEED=0 on
+#   make setup      everything into .venv; the others do it first, and it does nothing the second time
+#   make clean      forget what was built, but for .venv
 
 PYTHON ?= python3
 FRAMES ?= 60
 REPORT ?= build/demo
 BIN := .venv/bin
+READY := ulx3s-85f-4x16 ulx3s-25f-1x16 ulx3s-12f-1x16 icebreaker-1x4
 EXTRAS := video examples compile train hardware synthesis board test
 
-.PHONY: setup demo test lint fmax verify fuzz clean
+.PHONY: setup demo test lint fmax bitstreams verify fuzz clean
 
 demo: setup
 	@mkdir -p build
@@ -49,6 +51,12 @@ lint: setup
 
 fmax: setup
 	$(BIN)/python -m stillframe.bitstreams fmax 1x16@25F
+
+bitstreams: setup
+	@for folder in $(READY); do \
+		echo "== $$folder"; \
+		$(BIN)/stillframe build $${folder%-*} --output bitstreams/$$folder || exit 1; \
+	done
 
 verify: setup
 	$(BIN)/pytest -n 2 -m full

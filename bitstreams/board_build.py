@@ -18,15 +18,10 @@ from stillframe.hw.boards.design import BoardDesign, platform_of
 from stillframe.requirements import needs
 
 from . import tools
-from .family import ECP5
+from .family import family_of
+from .flow import Flow, flow_of
 from .netlist import TOP, Netlist, script
 from .place_and_route import DoesNotFit, Report, read_report
-
-IDCODES = {"LFE5U-12F": "0x21111043"}
-"""Parts that nextpnr knows by another name, and what they call themselves."""
-
-PACKAGES = {"BG": "CABGA", "MG": "CSFBGA"}
-"""Lattice's names of packages, by the letters that part numbers have."""
 
 Stage = Callable[[str], None]
 """Takes the name of the stage that begins."""
@@ -37,7 +32,7 @@ class Bitstream:
     """A bitstream.
 
     Attributes:
-        bits: Its content, in the part's compressed form.
+        bits: Its content, in the part's compressed form if it has one.
         report: What nextpnr says of it.
         manifest: What it is and how it is made again, as JSON.
     """
@@ -54,23 +49,12 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         DoesNotFit: The part is too small.
         StillframeError: A tool is not installed.
     """
-    with needs("amaranth-boards"):
-        platform = platform_of(board)
     with tempfile.TemporaryDirectory(prefix="stillframe-build-") as scratch:
         folder = Path(scratch)
-        stage("elaborating the design")
-        plan = platform.build(BoardDesign(board, config), name=TOP, do_build=False, emit_src=False)
-        for file in (f"{TOP}.il", f"{TOP}.lpf"):
-            text = plan.files[file]
-            folder.joinpath(file).write_bytes(text.encode() if isinstance(text, str) else text)
-        folder.joinpath("synthesis.ys").write_text(script(ECP5))
-        stage("synthesis (Yosys)")
-        tools.run(tools.YOSYS, ["synthesis.ys"], folder)
-        netlist = Netlist(folder / f"{TOP}.json")
+        platform, flow, netlist = synthesise_board(board, config, folder, stage)
         stage("place and route (nextpnr)")
-        options = _ecp5_options(platform, seed)
         try:
-            tools.run(tools.NEXTPNR, options, folder)
+            tools.run(flow.family.nextpnr, flow.options(platform, seed), folder)
         except tools.ToolError as error:
             raise DoesNotFit(
                 f"{board.name}: expected {config.name} to fit its {platform.device}, "
@@ -81,38 +65,47 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
             json.loads((folder / "report.json").read_bytes()),
             netlist,
             name=board.name,
-            part=platform.device.removeprefix("LFE5U-"),
-            speed=int(platform.speed),
+            part=flow.part(platform),
+            speed=int(getattr(platform, "speed", 0)),
             seed=seed,
             freq=board.clock_mhz,
         )
         stage("packing the bitstream")
-        idcode = [f"--idcode={IDCODES[platform.device]}"] if platform.device in IDCODES else []
-        tools.run(tools.ECPPACK, ["--compress", *idcode, f"--input={TOP}.config", f"--bit={TOP}.bit"], folder)
+        tools.run(flow.packer, flow.pack(platform), folder)
         bits = folder.joinpath(f"{TOP}.bit").read_bytes()
-    return Bitstream(bits, report, _manifest(board, config, report, bits))
+    return Bitstream(bits, report, _manifest(board, config, flow, report, bits))
 
 
-def _ecp5_options(platform: Any, seed: int) -> list[str]:
-    size = platform.device.removeprefix("LFE5U-").removesuffix("F")
-    return [
-        f"--{size}k",
-        f"--package={PACKAGES[platform.package[:2]]}{platform.package[2:]}",
-        f"--speed={platform.speed}",
-        f"--seed={seed}",
-        f"--json={TOP}.json",
-        f"--lpf={TOP}.lpf",
-        f"--textcfg={TOP}.config",
-        "--report=report.json",
-        "--timing-allow-fail",
-    ]
+def synthesise_board(
+    board: Board, config: ArrayConfig, folder: Path, stage: Stage = lambda _: None
+) -> tuple[Any, Flow, Netlist]:
+    """The netlist of a bitstream, in a folder with the constraints of pins and clocks.
+
+    Returns:
+        The board's platform, its family's way on from here, the netlist.
+
+    Raises:
+        StillframeError: A tool is not installed.
+    """
+    with needs("amaranth-boards"):
+        platform = platform_of(board)
+    flow = flow_of(family_of(config.part))
+    stage("elaborating the design")
+    plan = platform.build(BoardDesign(board, config), name=TOP, do_build=False, emit_src=False)
+    for file in (f"{TOP}.il", flow.constraints):
+        text = plan.files[file]
+        folder.joinpath(file).write_bytes(text.encode() if isinstance(text, str) else text)
+    folder.joinpath("synthesis.ys").write_text(script(flow.family))
+    stage("synthesis (Yosys)")
+    tools.run(tools.YOSYS, ["synthesis.ys"], folder)
+    return platform, flow, Netlist(folder / f"{TOP}.json", flow.family)
 
 
-def _manifest(board: Board, config: ArrayConfig, report: Report, bits: bytes) -> dict[str, Any]:
+def _manifest(board: Board, config: ArrayConfig, flow: Flow, report: Report, bits: bytes) -> dict[str, Any]:
     return {
         "board": board.name,
-        "part": f"LFE5U-{report.part}",
-        "speed_grade": report.speed,
+        "part": flow.family.prefix + report.part,
+        "speed_grade": report.speed or None,
         "array": config.name,
         "configuration": config.as_dict(),
         "protocol_version": PROTOCOL_VERSION,
@@ -123,7 +116,7 @@ def _manifest(board: Board, config: ArrayConfig, report: Report, bits: bytes) ->
         "seed": report.seed,
         "cells": {kind: {"used": used, "available": there} for kind, (used, there) in report.used.items()},
         "critical_path": [asdict(hop) for hop in report.path],
-        "tools": {tool: tools.version(tool) for tool in (tools.YOSYS, tools.NEXTPNR)},
+        "tools": {tool: tools.version(tool) for tool in (tools.YOSYS, flow.family.nextpnr)},
         "sha256": hashlib.sha256(bits).hexdigest(),
         "command": f"stillframe build {board.name} --array {config.name} --seed {report.seed}",
     }

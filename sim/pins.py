@@ -8,7 +8,6 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract import ArrayConfig
 from stillframe.hw.boards.top import Top
-from stillframe.hw.boards.watchdog import LIMIT_BITS
 from stillframe.hw.link.uart import UartReceiver, UartTransmitter
 
 
@@ -19,7 +18,7 @@ class BoardOnPins(wiring.Component):
         config: The array.
         clock_hz, baud: Of the board.
         drift: How much faster than ``baud`` the host's UART is; a USB bridge has a crystal of its own.
-        limit_bits: Of the board's watchdog.
+        limit: Bits of the board's watchdog's limit, if it is not that of the clock.
 
     Ports:
         rx, tx: The host's bytes, to and from the board. ``tx`` does not wait: what is not taken is lost.
@@ -34,9 +33,9 @@ class BoardOnPins(wiring.Component):
         clock_hz: float,
         baud: float,
         drift: float = 0.0,
-        limit_bits: int = LIMIT_BITS,
+        limit: int | None = None,
     ) -> None:
-        self._top = Top(config, clock_hz, baud, limit_bits)
+        self._top = Top(config, clock_hz, baud, limit)
         self._clock_hz, self._baud = clock_hz, baud * (1 + drift)
         super().__init__({"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))})
 

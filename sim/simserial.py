@@ -10,18 +10,17 @@ import tty
 from urllib.parse import parse_qs
 
 from stillframe.contract import ArrayConfig, StillframeError
-from stillframe.contract.boards import BOARDS
+from stillframe.contract.boards import BOARDS, Board
 from stillframe.driver.serial_port import SerialTransport
 from stillframe.hw.link.uart import phase_step
 
 from . import verilator, verilog
-from .native import SimTransport
+from .native import PATIENCE_CYCLES, SimTransport
 from .pins import BoardOnPins
 from .verilog import Status, quiet
 
-_BOARD = max(BOARDS.values(), key=lambda board: board.baud)
-CLOCK_HZ, BAUD = _BOARD.clock_mhz * 1e6, _BOARD.baud
-"""Those of the board with the fastest UART."""
+BOARD = "ulx3s-25f"
+"""What is simulated if no board is named."""
 
 DRIFT = 0.005
 """How much faster the host's UART is than the board's: crystals differ by less."""
@@ -32,8 +31,8 @@ PATIENCE = 600.0
 SLICE = 20_000
 """Cycles that the board runs between two looks at the terminal."""
 
-IDLE = 2_000_000
-"""Cycles without a byte after which the board sleeps until the host sends one."""
+IDLE = PATIENCE_CYCLES
+"""Cycles without a byte after which the board sleeps until the host sends one: more than a frame takes."""
 
 
 class SimulatedSerial(SerialTransport):
@@ -103,38 +102,64 @@ class SimulatedSerial(SerialTransport):
             return b""
 
 
+def board_of(address: str) -> Board:
+    """The board of an address of :func:`open_simserial`.
+
+    Raises:
+        StillframeError: There is none of that name.
+    """
+    name = address.partition("?")[0] or BOARD
+    if name not in BOARDS:
+        raise StillframeError(
+            f"device simserial:{address}: expected nothing or one out of {', '.join(BOARDS)}, got {name!r}",
+            "name it simserial, or for example simserial:icebreaker",
+        )
+    return BOARDS[name]
+
+
 def open_simserial(
     config: ArrayConfig, address: str = "", *, on_status: Status | None = None
 ) -> SimulatedSerial:
     """Simulate a board with an array, pin by pin, behind a pseudo-terminal.
 
     Args:
-        config: The array.
-        address: Nothing, or ``?baud=…`` for another rate of both UARTs.
+        config: The array; of the board's part, if a board is named.
+        address: Name of the board, or nothing for :data:`BOARD`; then ``?baud=…`` for another rate of both
+            UARTs.
         on_status: Takes lines that say what is being waited for.
 
     Raises:
-        StillframeError: The address has another form, or a tool is missing.
+        StillframeError: The address has another form, the array is for another part, or a tool is missing.
     """
     status = on_status or quiet
-    options = parse_qs(address.removeprefix("?"), keep_blank_values=True)
-    values = options.pop("baud", [str(BAUD)])
-    if options or (address and not address.startswith("?")) or not all(v.isdigit() for v in values):
+    name, _, query = address.partition("?")
+    board = board_of(address)
+    clock_hz = board.clock_mhz * 1e6
+    options = parse_qs(query, keep_blank_values=True)
+    values = options.pop("baud", [] if query else [str(board.baud)])
+    if options or not values or not all(v.isascii() and v.isdigit() for v in values):
         raise StillframeError(
-            f"device simserial:{address}: expected nothing or ?baud= with a number, got {address!r}",
-            "name it simserial, or simserial:?baud=12000000",
+            f"device simserial:{address}: expected ?baud= with a number behind the board, got {query!r}",
+            "name it simserial, simserial:icebreaker or simserial:?baud=12000000",
+        )
+    part = board.array.partition("@")[2]
+    if name and config.part != part:
+        raise StillframeError(
+            f"device simserial:{address}: expected an array with the memories of the board's part, {part}, "
+            f"got {config.name}",
+            f"run with --array {board.array}",
         )
     baud = int(values[0])
     try:
-        phase_step(CLOCK_HZ, baud * (1 + DRIFT))
+        phase_step(clock_hz, baud * (1 + DRIFT))
     except ValueError as error:
         raise StillframeError(
-            f"device simserial:{address}: {error}", "name another rate, for example ?baud=3000000"
+            f"device simserial:{address}: {error}", f"name another rate, for example ?baud={board.baud}"
         ) from error
     source = verilog.exported(
-        lambda: BoardOnPins(config, CLOCK_HZ, baud, DRIFT),
+        lambda: BoardOnPins(config, clock_hz, baud, DRIFT),
         f"a board with {config.name}",
-        f"{config!r} {CLOCK_HZ} {baud} {DRIFT}",
+        f"{config!r} {clock_hz} {baud} {DRIFT}",
         status,
     )
     library = verilator.compile_model(source, verilog.TOP, False, status)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from stillframe.cli.boards import ready_folder
+from stillframe.contract.boards import BOARDS
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -59,3 +62,8 @@ def test_old_python(tmp_path: Path) -> None:
 def test_everything_is_there(tmp_path: Path) -> None:
     result = preflight(tmp_path, "g++", "make", "perl")
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_every_board_has_a_ready_bitstream_to_be_made() -> None:
+    (ready,) = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("READY")]
+    assert set(ready.split()[2:]) == {ready_folder(board).name for board in BOARDS.values()}

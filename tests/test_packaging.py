@@ -53,6 +53,13 @@ def test_every_other_file_is_package_data() -> None:
     assert forgotten == []
 
 
+def test_every_ready_bitstream_is_package_data() -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["stillframe.bitstreams"]
+    files = [path.relative_to(ROOT / "bitstreams").as_posix() for path in ROOT.glob("bitstreams/*-*/*")]
+    assert "icebreaker-1x4/bitstream.bit" in files
+    assert [file for file in files if not any(fnmatch(file, pattern) for pattern in patterns)] == []
+
+
 def test_version_is_the_project_s() -> None:
     assert stillframe.__version__ == PROJECT["project"]["version"] == metadata.version("stillframe")
     assert (ROOT / "CHANGELOG.md").read_text().split("## ")[1].startswith(stillframe.__version__)

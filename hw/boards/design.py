@@ -7,16 +7,14 @@ from itertools import count
 from typing import Any
 
 from amaranth.build import ResourceError
-from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
-from amaranth.vendor import LatticeECP5Platform
 
 from stillframe.contract import ArrayConfig
 from stillframe.contract.boards import Board
 
+from .clock import add_clock
 from .lights import LIGHTS
-from .pll import Ecp5Pll, ecp5_dividers
 from .top import Top
 
 
@@ -39,17 +37,7 @@ class BoardDesign(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = sync = ClockDomain()
-        m.submodules.oscillator = oscillator = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
-        if not isinstance(platform, LatticeECP5Platform):
-            raise TypeError(f"{self.board.name}: no PLL is known for {type(platform).__name__}")
-        dividers = ecp5_dividers(platform.default_clk_frequency / 1e6, self.board.clock_mhz)
-        m.submodules.pll = pll = Ecp5Pll(dividers)
-        m.d.comb += [pll.i.eq(oscillator.i), sync.clk.eq(pll.o)]
-        m.submodules.reset = ResetSynchronizer(~pll.locked, domain="sync")
-        clock_hz = dividers.mhz * 1e6
-        platform.add_clock_constraint(sync.clk, clock_hz)
-
+        clock_hz = add_clock(m, platform, self.board.clock_mhz)
         m.submodules.top = top = Top(self.config, clock_hz, self.board.baud)
         # Pins that are not used here, such as those for flow control, stay as they are.
         pins = platform.request("uart", 0, dir={pin.name: "-" for pin in platform.lookup("uart", 0).ios})

@@ -7,11 +7,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract import ArrayConfig
-from stillframe.hw.accelerator import Accelerator
+from stillframe.hw.choice import accelerator_of
 from stillframe.hw.link.uart import UartReceiver, UartTransmitter
 
 from .lights import LIGHTS, StatusLights
-from .watchdog import LIMIT_BITS, Watchdog
+from .watchdog import Watchdog, limit_bits
 
 
 class Top(wiring.Component):
@@ -21,7 +21,7 @@ class Top(wiring.Component):
         config: The array.
         clock_hz: Frequency of the clock.
         baud: Of the UART.
-        limit_bits: See :class:`~.watchdog.Watchdog`.
+        limit: Bits of the :class:`~.watchdog.Watchdog`'s limit, if it is not that of the clock.
 
     Ports:
         rx, tx: The UART, from and to the host; high when nothing is sent.
@@ -32,12 +32,10 @@ class Top(wiring.Component):
     tx: Signal
     lights: Signal
 
-    def __init__(
-        self, config: ArrayConfig, clock_hz: float, baud: float, limit_bits: int = LIMIT_BITS
-    ) -> None:
+    def __init__(self, config: ArrayConfig, clock_hz: float, baud: float, limit: int | None = None) -> None:
         self._config, self._clock_hz = config, clock_hz
         self._receiver, self._transmitter = UartReceiver(clock_hz, baud), UartTransmitter(clock_hz, baud)
-        self._watchdog = Watchdog(limit_bits)
+        self._watchdog = Watchdog(limit or limit_bits(clock_hz))
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "lights": Out(LIGHTS)})
 
     def elaborate(self, platform: object) -> Module:
@@ -46,7 +44,7 @@ class Top(wiring.Component):
         m.submodules.transmitter = transmitter = self._transmitter
         m.submodules.watchdog = watchdog = self._watchdog
         m.submodules.lights = lights = StatusLights(self._clock_hz)
-        accelerator = Accelerator(self._config)
+        accelerator = accelerator_of(self._config)
         m.submodules.accelerator = ResetInserter(watchdog.reset)(accelerator)
         wiring.connect(m, receiver.o, accelerator.rx)
         wiring.connect(m, accelerator.tx, transmitter.i)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-LIMIT_BITS = 28
-"""Cycles that a layer may take: 3.4 seconds at 80 MHz, a hundred times more than any that fits."""
+LIMIT_SECONDS = 4.0
+"""What a layer may take at most: many times more than any that fits, and less than a host waits."""
+
+
+def limit_bits(clock_hz: float) -> int:
+    """The longest limit of a :class:`Watchdog` that is below ``LIMIT_SECONDS``: 28 at 80 MHz, 3.4 seconds."""
+    return math.floor(math.log2(LIMIT_SECONDS * clock_hz))
 
 
 class Watchdog(wiring.Component):
@@ -33,7 +40,7 @@ class Watchdog(wiring.Component):
     reset: Signal
     struck: Signal
 
-    def __init__(self, limit_bits: int = LIMIT_BITS) -> None:
+    def __init__(self, limit_bits: int) -> None:
         self._limit_bits = limit_bits
         super().__init__(
             {"working": In(1), "layer": In(1), "line_break": In(1), "reset": Out(1), "struck": Out(1)}

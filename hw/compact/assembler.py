@@ -79,7 +79,7 @@ class Assembler:
             low = b.number
         else:
             assert -512 <= b < 512, b
-            low = 1 << 10 | b & 1023
+            low = 1 << 10 | int(b) & 1023  # words are integers, not flags
         self._emit(op, rd, a.number, low)
 
     def add(self, rd: Reg, a: Reg, b: Operand) -> None:

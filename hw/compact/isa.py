@@ -8,7 +8,7 @@ Every instruction that writes a register sets two flags by what it writes: zero,
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 DEPTH = 1024
 """Instructions of a microprogram: eight block RAMs."""
@@ -97,6 +97,17 @@ class Put(IntEnum):
     ENCODE_MODE = 39  # mode of the output
     ENCODE_EVENTS = 40  # whether it has a place in EVENTS
     ENCODE_CLEAR = 41  # nothing has changed yet
+    STATUS = 42  # what a board shows: bits of ShownStatus
+
+
+class ShownStatus(IntFlag):
+    """Of :class:`~stillframe.hw.signatures.DeviceStatus`: levels, which stay until STATUS is put again, and
+    pulses."""
+
+    SESSION = 1
+    WORKING = 2
+    LAYER = 4  # a pulse
+    DAMAGED = 8  # a pulse
 
 
 class Get(IntEnum):

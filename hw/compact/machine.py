@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from amaranth.hdl import Assert, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ArrayConfig
+from stillframe.hw.signatures import DeviceStatus
 
 from .byte_link import ByteLink
 from .encoder import Encoder
@@ -35,14 +36,22 @@ class CompactAccelerator(wiring.Component):
     Members:
         rx: Bytes from the host.
         tx: Bytes to the host.
+        status: For the board's lights and watchdog; the microprogram puts it.
     """
 
     rx: stream.Interface
     tx: stream.Interface
+    status: wiring.PureInterface
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
-        super().__init__({"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))})
+        super().__init__(
+            {
+                "rx": In(stream.Signature(8)),
+                "tx": Out(stream.Signature(8)),
+                "status": Out(DeviceStatus()),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -67,6 +76,7 @@ class CompactAccelerator(wiring.Component):
         self._share_memory(m, busy, scanner, lanes, encoder, finisher, processor)
         self._connect_puts(m, processor, link, scanner, lanes, finisher, encoder)
         self._connect_gets(m, processor, link, lanes, encoder, busy)
+        self._show(m, processor)
         return m
 
     @staticmethod
@@ -177,3 +187,10 @@ class CompactAccelerator(wiring.Component):
                     with m.If(processor.get):
                         m.d.comb += processor.ready.eq(ready)
         m.d.comb += link.get.eq(processor.get & (processor.port == Get.RX))
+
+    def _show(self, m: Module, processor: Processor) -> None:
+        status, shown = self.status, processor.put_data
+        m.d.sync += [status.layer.eq(0), status.damaged.eq(0)]
+        with m.If(processor.put & (processor.port == Put.STATUS)):
+            m.d.comb += processor.ready.eq(1)
+            m.d.sync += Cat(status.session, status.working, status.layer, status.damaged).eq(shown)

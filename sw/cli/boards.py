@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 from stillframe.contract import StillframeError
 from stillframe.contract.boards import BOARDS, Board, find_board
+
+BITSTREAM = "bitstream.bit"
+"""Name of the file, for every board."""
 
 
 def devices(options: argparse.Namespace) -> int:
@@ -32,10 +35,11 @@ def flash(options: argparse.Namespace) -> int:
         StillframeError: There is no such board or file, the loader is not installed, or it fails.
     """
     board = find_board(options.board)
-    file: Path = options.bitstream or ready_bitstream(board)
+    file: Path = options.bitstream or ready_folder(board) / BITSTREAM
     if not file.is_file():
+        ready = "a file" if options.bitstream else f"the ready bitstream of {board.array}"
         raise StillframeError(
-            f"bitstream {file}: expected a file, got none",
+            f"bitstream {file}: expected {ready}, got none",
             f"make it: stillframe build {board.name}, then stillframe flash {board.name} --bitstream FILE",
         )
     loader = shutil.which(board.flash[0])
@@ -53,7 +57,9 @@ def flash(options: argparse.Namespace) -> int:
     return 0
 
 
-def ready_bitstream(board: Board) -> Path:
-    """Where the board's ready bitstream lies."""
-    folder = f"{board.name}-{board.array.partition('@')[0]}"
-    return Path(str(resources.files("stillframe.bitstreams"))) / folder / "bitstream.bit"
+def ready_folder(board: Board) -> Path:
+    """Where the board's ready bitstream lies, with its manifest, if it was shipped."""
+    spec = find_spec("stillframe.bitstreams")  # not imported: loading a file needs no synthesis
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / f"{board.name}-{board.array.partition('@')[0]}"

@@ -23,6 +23,7 @@ def build(options: argparse.Namespace) -> int:
     from stillframe.bitstreams.report import format_report
     from stillframe.run import files
 
+    from .boards import BITSTREAM
     from .terminal import Terminal, make_console
 
     files.check_folder("-o", folder)
@@ -44,11 +45,10 @@ def build(options: argparse.Namespace) -> int:
         )
         return DOES_NOT_FIT
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(folder / "bitstream.bit", bitstream.bits)
+    files.write_bytes(folder / BITSTREAM, bitstream.bits)
     files.write_json(folder / "manifest.json", bitstream.manifest)
-    console.print(
-        f"written: {folder / 'bitstream.bit'}, manifest.json", markup=False, highlight=False, soft_wrap=True
-    )
+    written = f"written: {folder / BITSTREAM}, manifest.json"
+    console.print(written, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -12,5 +12,5 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         default="sim",
         help="where to run: sim (default), serial (the board that is plugged in), serial:PORT[?baud=RATE], "
-        "or simserial (a board's design, simulated at its UART's pins)",
+        "or simserial[:BOARD] (a board's design, simulated at its UART's pins)",
     )

@@ -35,10 +35,11 @@ class Board:
             ``led`` (up to four are used), and a ``default_clk``.
         array: The array of its ready bitstream, ``BxL@PART``.
         clock_mhz: Clock of the array, made from the board's by a PLL.
-        baud: Of the UART: the fastest that its bridge and the clock both divide to.
+        baud: Of the UART: one that its bridge and the clock both divide to.
         seed: Of the placer, for the ready bitstream.
         usb: Its identity.
-        flash: Command that loads a bitstream; the file follows.
+        flash: Command that loads a bitstream; the file follows. It lasts until power is off, or on boards
+            that load it from a flash memory only, until the next one.
     """
 
     name: str
@@ -76,6 +77,18 @@ BOARDS = {
         _ulx3s("25F", "1x16@25F", 80, 1),
         # Its chip is that of the 25F under another identity.
         _ulx3s("12F", "1x16@25F", 80, 1),
+        Board(
+            name="icebreaker",
+            title="iCEBreaker",
+            platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
+            array="1x4@UP5K",
+            clock_mhz=24,
+            baud=3_000_000,
+            seed=1,
+            # "iCEBreaker V1.0e" and the like; of many an FT2232H. Its port A is for the flash memory.
+            usb=UsbIdentity(0x0403, 0x6010, "iCEBreaker V", ":1.1"),
+            flash=("openFPGALoader", "--board", "ice40_generic", "--write-flash"),
+        ),
     )
 }
 """Boards by name."""

@@ -60,8 +60,9 @@ def open_device(name: str, config: ArrayConfig, **options: Any) -> Device:
     Args:
         name: ``sim`` for the simulated accelerator (options: see ``stillframe.sim.native.open_sim``), or
             ``serial``, ``serial:PATH``, ``serial:PATH?baud=RATE`` for a board (see
-            :func:`~stillframe.driver.serial_port.open_serial`), or ``simserial`` for a board simulated at its
-            UART's pins behind a pseudo-terminal (see ``stillframe.sim.simserial``).
+            :func:`~stillframe.driver.serial_port.open_serial`), or ``simserial``,
+            ``simserial:BOARD`` for a board simulated at its UART's pins behind a pseudo-terminal (see
+            ``stillframe.sim.simserial``).
         config: The array that is wanted.
         options: For the transport.
 

@@ -13,7 +13,8 @@ def clock_hz(device: str) -> float | None:
     """
     kind, _, address = device.partition(":")
     if kind == "simserial":
-        return float(importlib.import_module("stillframe.sim.simserial").CLOCK_HZ)
+        board = importlib.import_module("stillframe.sim.simserial").board_of(address)
+        return float(board.clock_mhz * 1e6)
     if kind != "serial":
         return None
     from stillframe.driver.ports import list_boards

@@ -12,6 +12,7 @@ from serial.tools import list_ports
 
 from stillframe.bitstreams import DoesNotFit, Hop, Report, board_build
 from stillframe.bitstreams.board_build import Bitstream, build_board
+from stillframe.cli import boards
 from stillframe.cli.main import execute
 from stillframe.contract import ArrayConfig
 from stillframe.contract.boards import BOARDS
@@ -51,6 +52,21 @@ def test_flash_calls_the_boards_loader(loader: Path, capfd: pytest.CaptureFixtur
     assert "flash: expected the program openFPGALoader, got none" in capfd.readouterr().err
 
 
+def test_flash_takes_the_ready_bitstream(
+    loader: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["flash", "icebreaker"]) == 0
+    file = boards.ready_folder(BOARDS["icebreaker"]) / "bitstream.bit"
+    assert (loader / "called").read_text() == f"--board ice40_generic --write-flash {file}\n"
+    monkeypatch.setattr(boards, "ready_folder", lambda board: loader / board.name)
+    assert execute(["flash", "icebreaker"]) == 2
+    assert capfd.readouterr().err == (
+        f"stillframe: bitstream {loader}/icebreaker/bitstream.bit: expected the ready bitstream of 1x4@UP5K, "
+        "got none\n"
+        "  -> make it: stillframe build icebreaker, then stillframe flash icebreaker --bitstream FILE\n"
+    )
+
+
 def test_flash_without_a_bitstream(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["flash", "ulx3s-25f", "--bitstream", str(tmp_path / "none.bit")]) == 2
     assert "expected a file, got none" in capsys.readouterr().err
@@ -59,8 +75,9 @@ def test_flash_without_a_bitstream(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["arty"], "board: expected one out of ulx3s-85f, ulx3s-25f, ulx3s-12f, got 'arty'"),
+        (["arty"], "board: expected one out of ulx3s-85f, ulx3s-25f, ulx3s-12f, icebreaker, got 'arty'"),
         (["ulx3s-25f", "--array", "1x16@85F"], "expected the memories of the board's part, 25F, got 85F"),
+        (["icebreaker", "--array", "1x8"], "expected 1 bank of 4 lanes on an iCE40UP5K, got 1 banks of 8"),
         (["ulx3s-25f", "--array", "4x16"], "expected at most 28 multipliers on an LFE5U-25F"),
         (
             ["ulx3s-25f", "-o", "/dev/null/there"],

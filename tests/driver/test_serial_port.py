@@ -143,6 +143,14 @@ def test_boards_are_known_by_their_usb_identity(plugged_in: Callable[..., None])
     assert only_board() == port
 
 
+def test_of_a_bridge_with_two_ports_one_is_the_uart(plugged_in: Callable[..., None]) -> None:
+    icebreaker = {"vid": 0x0403, "pid": 0x6010, "product": "iCEBreaker V1.0e"}
+    ports = [usb(f"/dev/ttyUSB{n}", location=f"1-1.4:1.{n}", **icebreaker) for n in range(2)]
+    other = usb("/dev/ttyUSB5", vid=0x0403, pid=0x6010, product="Dual RS232-HS", location="1-2:1.1")
+    plugged_in(*ports, other)
+    assert [(port.path, port.board) for port in list_boards()] == [("/dev/ttyUSB1", BOARDS["icebreaker"])]
+
+
 @pytest.mark.parametrize(("found", "there"), [([], "none"), ([ULX3S, ULX3S], r"ttyUSB1 \(ULX3S 85F\), ")])
 def test_without_a_path_there_has_to_be_one_board(
     plugged_in: Callable[..., None], found: list[Any], there: str

@@ -129,5 +129,6 @@ def test_clock_of_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock_hz("serial") is None  # more than one
     assert clock_hz("sim") is None
     assert clock_hz("simserial") == clock_hz("simserial:?baud=1000000") == BOARDS["ulx3s-25f"].clock_mhz * 1e6
+    assert clock_hz("simserial:icebreaker?baud=1000000") == 24e6
     del boards[1:]
     assert clock_hz("serial") == first

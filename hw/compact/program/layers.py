@@ -7,7 +7,7 @@ from stillframe.contract.layer import Op
 from stillframe.contract.memory_map import Counter, Memory
 
 from ..assembler import Assembler
-from ..isa import Get
+from ..isa import Get, Put, ShownStatus
 from ..memory_plan import Places
 
 OPERATIONS = {Op.MAC: "convolution", Op.POOL: "pool"}
@@ -22,6 +22,7 @@ def write(a: Assembler, places: Places) -> None:
     a.li(a.frame_cycles, 0)
     a.li(a.macs, 0)
     a.li(a.events, 0)
+    _show_layer(a)
     a.get(a.started, Get.CYCLES)
     a.sub(a.started, a.started, a.input_cycles)  # as if the input had come just now
 
@@ -40,6 +41,7 @@ def write(a: Assembler, places: Places) -> None:
     a.test(a.last)
     a.if_nonzero("all_done")
 
+    _show_layer(a)
     a.get(a.started, Get.CYCLES)
     a.add(a.layer, a.layer, 4 * LAYER_WORDS)
     a.add(a.counters, a.counters, 4 * COUNTER_WORDS)
@@ -61,6 +63,7 @@ def write(a: Assembler, places: Places) -> None:
     a.jump("layer_done")
 
     a.label("all_done")
+    a.put(Put.STATUS, a.session)
     a.li(a.at, places.cycles)
     a.sw(a.frame_cycles, a.at)
     a.li(a.needs_key, 0)
@@ -81,3 +84,9 @@ def write(a: Assembler, places: Places) -> None:
     a.ext(a.other_factor, a.other_factor, 1, 31)
     a.if_nonzero("multiply_bit")
     a.ret("multiply")
+
+
+def _show_layer(a: Assembler) -> None:
+    """Where it is not counted: between two layers' cycles."""
+    assert ShownStatus.SESSION == 1, "a.session is that bit"
+    a.put(Put.STATUS, a.session, ShownStatus.WORKING | ShownStatus.LAYER)

@@ -7,7 +7,7 @@ from stillframe.contract.memory_map import READABLE, WRITABLE, Memory, columns, 
 from stillframe.contract.packets import READ_WORDS, RESPONSE, SYNC, Packet, Status
 
 from ..assembler import Assembler
-from ..isa import CRC_RESIDUE, Get, Put
+from ..isa import CRC_RESIDUE, Get, Put, ShownStatus
 from ..memory_plan import Places
 
 READING, WRITING = 1, 2
@@ -68,6 +68,7 @@ def _accept(a: Assembler, places: Places) -> None:
     a.or_(a.value, a.value, a.length)
     a.if_nonzero("in_session")
     a.li(a.session, 1)
+    a.put(Put.STATUS, a.session)
     a.li(a.needs_key, 1)
     a.move(a.last_sequence, a.sequence)
     a.jump("drop_OK")
@@ -203,6 +204,8 @@ def _answer(a: Assembler) -> None:
         a.jump("reply")
     for status in (Status.BAD_CRC, Status.BAD_SEQUENCE):
         a.label(f"refuse_{status.name}")
+        if status is Status.BAD_CRC:
+            a.put(Put.STATUS, a.session, ShownStatus.DAMAGED)
         a.li(a.status, int(status))
         a.jump("reply")
     a.label("reply")

