@@ -45,7 +45,9 @@ class Top(wiring.Component):
         m.submodules.watchdog = watchdog = self._watchdog
         m.submodules.lights = lights = StatusLights(self._clock_hz)
         accelerator = accelerator_of(self._config)
-        m.submodules.accelerator = ResetInserter(watchdog.reset)(accelerator)
+        reset = Signal()  # a register that may lie in the middle of all that hangs on it
+        m.d.sync += reset.eq(watchdog.reset)
+        m.submodules.accelerator = ResetInserter(reset)(accelerator)
         wiring.connect(m, receiver.o, accelerator.rx)
         wiring.connect(m, accelerator.tx, transmitter.i)
         status = accelerator.status
