@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.parts import PARTS, VIRTUAL
 from stillframe.hw.choice import accelerator_of
 
+from .estimate import MEASURED, MEASURED_ARRAYS
 from .family import family_of
 from .netlist import synthesise
 from .place_and_route import DoesNotFit, place_and_route
@@ -27,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     cells = commands.add_parser("cells", help="synthesise, and count cells")
     fmax = commands.add_parser("fmax", help="place and route, and give the clock and what limits it")
+    commands.add_parser("measure", help=f"count the cells that estimates come from, into {MEASURED.name}")
     for command in (cells, fmax):
         command.add_argument("array", help="configuration, BxL@PART")
         command.add_argument(
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fmax.add_argument("--freq", type=float, help="MHz to reach (default: 100, of an iCE40 24)")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "measure":
+            return _measure()
         config = ArrayConfig.parse(options.array)
         if config.part == VIRTUAL:
             raise StillframeError(
@@ -61,6 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(format_report(report, config))
     return 0 if report.meets else 1
+
+
+def _measure() -> int:
+    luts = {}
+    for name in MEASURED_ARRAYS:
+        luts[name] = synthesise(accelerator_of(ArrayConfig.parse(name))).utilisation.luts
+        print(f"{name}: {luts[name]} LUTs", flush=True)
+    MEASURED.write_text(json.dumps(luts, indent=1) + "\n")
+    return 0
 
 
 def _component(path: str | None, config: ArrayConfig) -> wiring.Component:

@@ -4,72 +4,67 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stillframe.contract import ArrayConfig
-from stillframe.contract.array import WIDE_DRAIN
+from stillframe.contract.parts import WIDE_DRAIN
 
 MEASURED = Path(__file__).with_name("measured.json")
-"""Arrays with the cells that Yosys counted (``python -m stillframe.bitstreams measure``) and, of some, the
-clock that nextpnr gave."""
+"""Look-up tables by array, as Yosys counted them (``python -m stillframe.bitstreams measure``)."""
+
+MEASURED_ARRAYS = (
+    *("1x4@25F", "1x8@25F", "1x16@25F", "2x8@25F"),
+    *("1x16@85F", "1x32@85F", "2x8@85F", "2x16@85F", "4x8@85F", "4x16@85F"),
+)
+
+BOARD_LUTS = 300
+"""Those of an ECP5 board's UART, watchdog and lights."""
+
+PACKING = 1.07
+"""Look-up tables that nextpnr takes for each that Yosys counts: carry chains have ends of their own."""
 
 ERROR = 0.15
-"""Of the look-up tables, at most, over the shipped bitstreams."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An array that was synthesised.
-
-    Attributes:
-        array: Its name.
-        luts: Look-up tables; of the compact machine, logic cells.
-        fmax: MHz that nextpnr estimated; None if it was not routed.
-    """
-
-    array: str
-    luts: int
-    fmax: float | None
-
-    @property
-    def config(self) -> ArrayConfig:
-        return ArrayConfig.parse(self.array)
+"""Of the look-up tables, at most, over the ready bitstreams."""
 
 
 @cache
-def measured() -> tuple[Measured, ...]:
-    """The arrays of :data:`MEASURED`."""
-    rows = json.loads(MEASURED.read_text())
-    return tuple(Measured(row["array"], row["luts"], row.get("fmax")) for row in rows)
+def measured() -> Mapping[ArrayConfig, int]:
+    """Look-up tables of the arrays that were synthesised."""
+    return {ArrayConfig.parse(name): luts for name, luts in json.loads(MEASURED.read_text()).items()}
+
+
+@cache
+def ready() -> Mapping[ArrayConfig, Mapping[str, Any]]:
+    """Manifests of the ready bitstreams, by their arrays."""
+    manifests = [json.loads(path.read_text()) for path in MEASURED.parent.glob("*/manifest.json")]
+    return {ArrayConfig.parse(manifest["array"]): manifest for manifest in manifests}
 
 
 def estimated_luts(config: ArrayConfig) -> int:
-    """Look-up tables of an array: a least-squares fit, by its banks, lanes and elements of a word.
-
-    What was measured itself is given as it is.
-    """
+    """Look-up tables of a board's design: a least-squares fit, by banks, lanes and elements of a word. Of the
+    compact machine, there is only one, those of its ready bitstream."""
     if config.compact:
-        return next(row.luts for row in measured() if row.config.compact)
-    return round(float(np.dot(_features(config), _fit())))
+        cells: int = ready()[config]["cells"]["ICESTORM_LC"]["used"]
+        return cells
+    return round(PACKING * (float(np.dot(_features(config), _fit())) + BOARD_LUTS))
 
 
-def estimated_fmax(config: ArrayConfig) -> float:
-    """MHz: that of the routed array whose number of lanes is nearest.
+def estimated_fmax(config: ArrayConfig) -> float | None:
+    """MHz: that of the ready bitstream whose number of lanes is nearest; None if there is none of its kind.
 
     The part does not matter to that as much as how much there is that a signal has to pass by.
     """
-    routed = [row for row in measured() if row.fmax is not None and row.config.compact == config.compact]
-
-    def distance(row: Measured) -> float:
-        return abs(math.log2(row.config.total_lanes / config.total_lanes))
-
-    fmax = min(routed, key=distance).fmax
-    assert fmax is not None
+    known = [array for array in ready() if array.compact == config.compact]
+    if not known:
+        return None
+    nearest = min(known, key=lambda array: abs(math.log2(array.total_lanes / config.total_lanes)))
+    fmax: float = ready()[nearest]["fmax_mhz"]
     return fmax
 
 
@@ -81,9 +76,8 @@ def _features(config: ArrayConfig) -> NDArray[np.float64]:
 
 @cache
 def _fit() -> NDArray[np.float64]:
-    rows = [row for row in measured() if not row.config.compact]
-    features = np.stack([_features(row.config) for row in rows])
-    luts = np.array([row.luts for row in rows], dtype=np.float64)
+    features = np.stack([_features(array) for array in measured()])
+    luts = np.array([*measured().values()], dtype=np.float64)
     # Weighted so that it is the relative error that is least.
-    solution: NDArray[np.float64] = np.linalg.lstsq(features / luts[:, None], np.ones(len(rows)), rcond=None)[0]
-    return solution
+    solution, *_ = np.linalg.lstsq(features / luts[:, None], np.ones(len(luts)), rcond=None)
+    return np.asarray(solution, dtype=np.float64)

@@ -25,6 +25,7 @@ from .queue import Queue
 from .requantiser import Requantiser
 from .sequencer import Sequencer
 from .signatures import DeviceStatus, HostBus
+from .skid import Skid
 from .state_update import StateUpdate
 from .windows import Windows
 
@@ -76,6 +77,7 @@ class Accelerator(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.finder = finder = EventFinder(config)
         m.submodules.strips = strips = Queue(STRIP, STRIP_DEPTH)
+        m.submodules.next_strip = next_strip = Skid(STRIP)
         m.submodules.array = array = MacArray(config)
         m.submodules.drain = drain = Drain(config)
         m.submodules.windows = windows = Windows(config)
@@ -107,7 +109,8 @@ class Accelerator(wiring.Component):
             fusing.eq(layer.fused),
         ]
         wiring.connect(m, finder.strips, strips.i)
-        wiring.connect(m, strips.o, drain.strips)
+        wiring.connect(m, strips.o, next_strip.i)
+        wiring.connect(m, next_strip.o, drain.strips)
         wiring.connect(m, finder.rows, windows.rows)
         for bank in range(config.banks):
             wiring.connect(m, finder.events[bank], array.i[bank])
@@ -198,18 +201,21 @@ class Accelerator(wiring.Component):
             ((array, Memory.WEIGHTS), (requantiser, Memory.PARAMS), (table, Memory.TABLES)),
         )
 
-        # The sequencer's view.
+        # The sequencer's view. What has nothing to do yet starts a cycle later: much hangs on that.
+        started = Signal()
+        m.d.sync += started.eq(sequencer.start)
         m.d.comb += [
             finder.start.eq(sequencer.start & ~accepting),
-            array.start.eq(sequencer.start),
-            drain.start.eq(sequencer.start),
-            requantiser.start.eq(sequencer.start),
-            writer.start.eq(sequencer.start),
+            array.start.eq(started),
+            drain.start.eq(started),
+            requantiser.start.eq(started),
+            writer.start.eq(started),
             encoder.clear.eq(sequencer.start),
             writer.finish.eq(sequencer.finish),
             sequencer.working.eq(
                 finder.busy
                 | strips.busy
+                | next_strip.busy
                 | drain.busy
                 | windows.busy
                 | link.words.valid

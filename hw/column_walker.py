@@ -14,6 +14,7 @@ from .payloads import KERNEL_ROWS, REQUEST, STRIP
 from .queue import Queue
 from .request_walker import RequestWalker
 from .signatures import LayerSignature
+from .skid import Skid
 from .strip_range import StripRange
 from .strip_walker import StripWalker
 
@@ -42,7 +43,7 @@ class ColumnWalker(wiring.Component):
         strips: For the drain, each before its first request.
     """
 
-    LATENCY = 16
+    LATENCY = 17
 
     start: Signal
     busy: Signal
@@ -70,6 +71,7 @@ class ColumnWalker(wiring.Component):
         m.submodules.range = found = StripRange()
         m.submodules.blocks = blocks = ColumnBlocks()
         m.submodules.looks = looks = Queue(LOOK, QUEUE_DEPTH)
+        m.submodules.next_look = next_look = Skid(LOOK)
         m.submodules.requests = requests = RequestWalker()
         for part in (products, rows, found, blocks, requests):
             wiring.connect(m, wiring.flipped(self.layer), part.layer)
@@ -78,7 +80,8 @@ class ColumnWalker(wiring.Component):
         wiring.connect(m, rows.columns, found.i)
         wiring.connect(m, found.o, blocks.i)
         wiring.connect(m, blocks.o, looks.i)
-        wiring.connect(m, looks.o, requests.looks)
+        wiring.connect(m, looks.o, next_look.i)
+        wiring.connect(m, next_look.o, requests.looks)
         wiring.connect(m, requests.o, wiring.flipped(self.o))
         started = Signal()  # the start comes late in the cycle and steers many
         m.d.sync += started.eq(self.start)

@@ -142,7 +142,7 @@ def open_simserial(
             f"device simserial:{address}: expected ?baud= with a number behind the board, got {query!r}",
             "name it simserial, simserial:icebreaker or simserial:?baud=12000000",
         )
-    part = board.array.partition("@")[2]
+    part = board.config().part
     if name and config.part != part:
         raise StillframeError(
             f"device simserial:{address}: expected an array with the memories of the board's part, {part}, "

@@ -208,6 +208,11 @@ def _check(parser: argparse.ArgumentParser) -> None:
         metavar="CLIP",
         help=f"frames to calibrate with and to plan by; without, the conversion takes noise: {CLIP_HELP}",
     )
+    parser.add_argument(
+        "--board",
+        metavar="BOARD",
+        help=f"whether the array fits a board too: {', '.join(BOARDS)} (its ready array if none is named)",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write everything as JSON")
 
 

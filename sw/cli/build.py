@@ -6,7 +6,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.boards import find_board
 
 DOES_NOT_FIT = 1
@@ -15,7 +14,7 @@ DOES_NOT_FIT = 1
 def build(options: argparse.Namespace) -> int:
     """Make a bitstream; 0 if it fits and meets the board's clock, 1 if not."""
     board = find_board(options.board)
-    config = _config(options.array or board.array, board.array)
+    config = board.config(options.array)
     seed = board.seed if options.seed is None else options.seed
     folder = options.output or Path("build") / f"{board.name}-{config.banks}x{config.lanes}"
 
@@ -50,16 +49,3 @@ def build(options: argparse.Namespace) -> int:
     written = f"written: {folder / BITSTREAM}, manifest.json"
     console.print(written, markup=False, highlight=False, soft_wrap=True)
     return 0
-
-
-def _config(array: str, ready: str) -> ArrayConfig:
-    """The array, with the memories of the board's part."""
-    part = ready.partition("@")[2]
-    size, colon, memories = array.partition(":")
-    config = ArrayConfig.parse(array if "@" in size else f"{size}@{part}{colon}{memories}")
-    if config.part != part:
-        raise StillframeError(
-            f"--array {array}: expected the memories of the board's part, {part}, got {config.part}",
-            f"leave @{config.part} out",
-        )
-    return config

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from stillframe.bitstreams.board_fit import BoardFit
     from stillframe.compiler import Plan
     from stillframe.run.check import Check
 
@@ -34,6 +35,7 @@ NOISE = (
 
 def check(options: argparse.Namespace) -> int:
     """Print what a model takes on an array; 0 if it fits, 1 if not."""
+    from stillframe.contract.boards import find_board
     from stillframe.run.check import check_model
     from stillframe.run.files import check_file, write_json
     from stillframe.video import open_clip
@@ -48,6 +50,7 @@ def check(options: argparse.Namespace) -> int:
         found = check_model(
             options.model,
             options.array,
+            find_board(options.board) if options.board else None,
             options.mode or "auto",
             options.threshold or 0,
             options.split or "",
@@ -61,15 +64,19 @@ def check(options: argparse.Namespace) -> int:
     if found.fit.layers:
         console.print(_layers(found))
         console.print(_memories(found))
+    if found.board:
+        console.print(_board(found.board))
     if found.head or found.tail:
         console.print(_host(found))
     if found.fit.plan and found.fit.plan.cycles:
         console.print(_estimate(found.fit.plan), highlight=False, soft_wrap=True)
+    if found.board:
+        console.print(_clock(found.board), highlight=False, soft_wrap=True)
     if found.scales == "noise":
         console.print(NOISE, highlight=False, soft_wrap=True)
     for line in _verdict(found):
         console.print(line, highlight=False, soft_wrap=True)
-    return 0 if found.fit.fits else DOES_NOT_FIT
+    return DOES_NOT_FIT if found.problems else 0
 
 
 def _table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
@@ -152,6 +159,28 @@ def _memories(found: Check) -> Table:
     return table
 
 
+def _board(fit: BoardFit) -> Table:
+    numbers = ("used", "of", "share")
+    table = _table(f"on the board {fit.board.title}", "cells", *numbers, "", numbers=numbers)
+    for use in fit.uses:
+        share = use.used / use.available
+        table.add_row(
+            use.name,
+            f"{'about ' if use.estimated else ''}{use.used:,}",
+            f"{use.available:,}",
+            f"{share:.0%}",
+            ("#" * min(round(share * 10), 10)).ljust(10, "."),
+        )
+    return table
+
+
+def _clock(fit: BoardFit) -> str:
+    from stillframe.bitstreams.board_fit import ESTIMATE
+
+    reach = f"; arrays of this size reach about {fit.fmax:.0f}" if fit.fmax else ""
+    return f"{fit.board.title}: clock {fit.board.clock_mhz:g} MHz{reach}; {ESTIMATE}"
+
+
 def _host(found: Check) -> Table:
     from rich.markup import escape
 
@@ -175,7 +204,7 @@ def _estimate(plan: Plan) -> str:
 def _verdict(found: Check) -> Iterator[str]:
     from rich.markup import escape
 
-    if found.fit.fits:
+    if not found.problems:
         fullest = max(found.fit.uses, key=lambda use: use.used / use.available)
         yield (
             f"[bold green]it fits[/]: {escape(found.model)} on {found.config.name}; the fullest memory is "
@@ -189,7 +218,7 @@ def _verdict(found: Check) -> Iterator[str]:
             )
         return
     yield f"[bold red]it does not fit[/]: {escape(found.model)} on {found.config.name}"
-    for problem in found.fit.problems:
+    for problem in found.problems:
         yield f"  {escape(problem.message)}"
         if problem.hint:
             yield f"    -> {escape(problem.hint)}"

@@ -6,15 +6,14 @@ import math
 from collections.abc import Sequence
 
 from stillframe.contract import ArrayConfig, StillframeError
-from stillframe.contract.array import TABLE_ROWS
+from stillframe.contract.array import PARAMS_COPIED
 from stillframe.contract.array_name import parse_array
 from stillframe.contract.parts import PARTS
 
 from .memory import MemoryUse
 
-DEPTHS = {"CODES": 512, "EVENTS": 512, "WEIGHTS": 512, "MASKS": 512, "PARAMS": TABLE_ROWS, "TABLES": 512}
-"""Steps in words in which memories take block RAMs, or less where they take few. TABLES are all of the same
-few blocks, if any."""
+STEP = 512
+"""Words in which the depth of a block RAM's widest form comes."""
 
 
 def tailored(config: ArrayConfig, uses: Sequence[MemoryUse]) -> ArrayConfig | None:
@@ -29,10 +28,13 @@ def tailored(config: ArrayConfig, uses: Sequence[MemoryUse]) -> ArrayConfig | No
     """
     if config.part not in PARTS:
         return None
+    # Of wide words' parameters a block RAM has only a few channels side by side.
+    params = STEP * PARAMS_COPIED // config.drain if config.params_cache else STEP
+    steps = dict.fromkeys(("CODES", "EVENTS", "WEIGHTS", "MASKS", "TABLES"), STEP) | {"PARAMS": params}
     named = ",".join(
-        f"{use.name.lower()}={max(1, math.ceil(use.used / DEPTHS[use.name])) * DEPTHS[use.name]}"
+        f"{use.name.lower()}={max(1, math.ceil(use.used / steps[use.name])) * steps[use.name]}"
         for use in uses
-        if use.name in DEPTHS
+        if use.name in steps
     )
     try:
         array = parse_array(f"{config.banks}x{config.lanes}@{config.part}:{named}")

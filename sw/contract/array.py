@@ -138,6 +138,11 @@ class ArrayConfig:
         return self.drain if ADD_MULTIPLIERS * self.drain <= spare else self.drain // 2
 
     @property
+    def multipliers(self) -> int:
+        """Multipliers of lanes, requantisers and adder."""
+        return self.total_lanes + DRAIN_MULTIPLIERS * self.drain + ADD_MULTIPLIERS * self.add_lanes
+
+    @property
     def add_cycles(self) -> int:
         """Cycles that the adder takes for each of a sum's two words."""
         return self.drain // self.add_lanes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .array import ArrayConfig
 from .errors import StillframeError
 
 
@@ -52,6 +53,29 @@ class Board:
     usb: UsbIdentity
     flash: tuple[str, ...]
 
+    def config(self, array: str | None = None) -> ArrayConfig:
+        """An array for this board, that of its ready bitstream if none is named.
+
+        Args:
+            array: As for :func:`~.array_name.parse_array`; its part may be left out.
+
+        Raises:
+            StillframeError: The array is wrong, or has the memories of another part.
+        """
+        part = ArrayConfig.parse(self.array).part
+        text = array or self.array
+        size, colon, memories = text.partition(":")
+        config = ArrayConfig.parse(text if "@" in size else f"{size}@{part}{colon}{memories}")
+        if config.part != part:
+            raise StillframeError(
+                f"array {text}: expected the memories of the board's part, {part}, got {config.part}",
+                f"leave @{config.part} out",
+            )
+        return config
+
+
+_SMALL_ECP5 = "1x16@25F:codes=13824,state=5120,tables=2048"
+"""With block RAM shared out so that P-Net on 40 x 30 pixels fits, but for its first layers in delta mode."""
 
 _ULX3S_FLASH = ("openFPGALoader", "--board", "ulx3s")
 
@@ -74,9 +98,9 @@ BOARDS = {
     board.name: board
     for board in (
         _ulx3s("85F", "4x16@85F", 80, 1),
-        _ulx3s("25F", "1x16@25F", 80, 1),
+        _ulx3s("25F", _SMALL_ECP5, 80, 1),
         # Its chip is that of the 25F under another identity.
-        _ulx3s("12F", "1x16@25F", 80, 1),
+        _ulx3s("12F", _SMALL_ECP5, 80, 1),
         Board(
             name="icebreaker",
             title="iCEBreaker",

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Part:
-    """What an FPGA offers. ``block_rams`` counts 18-kbit blocks, ``multipliers`` 18 x 18 ones."""
+    """What an FPGA offers: block RAMs of 18 kbit, multipliers of 18 x 18, look-up tables of 4 inputs."""
 
     name: str
     block_rams: int
     multipliers: int
+    luts: int
 
 
-PARTS = {p.name: p for p in (Part("25F", 56, 28), Part("45F", 108, 72), Part("85F", 208, 156))}
+PARTS = {
+    p.name: p for p in (Part("25F", 56, 28, 24288), Part("45F", 108, 72, 43848), Part("85F", 208, 156, 83640))
+}
 """Lattice LFE5U parts by the short name used in ``BxL@PART``."""
 
 VIRTUAL = "virtual"
@@ -23,6 +26,9 @@ VIRTUAL = "virtual"
 COMPACT = "UP5K"
 """The iCE40UP5K, which the compact machine (``hw/compact``) is for: 1 bank of 4 lanes, words of one element,
 all memories in its 128 KB of SPRAM."""
+
+COMPACT_PART = Part(COMPACT, 30, 8, 5280)
+"""What it has: its logic cells are a look-up table each, its block RAMs have 4 kbit."""
 
 
 @dataclass(frozen=True)

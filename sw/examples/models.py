@@ -42,10 +42,11 @@ class Example:
     tflite: Path | None = None
 
 
-def _pnet() -> Example:
+def _pnet(name: str, title: str, small: bool) -> Example:
     from . import pnet
 
-    return Example("pnet", "MTCNN's face proposal network", pnet.build, pnet.VALUE_RANGE, pnet.detect, "face")
+    build = partial(pnet.build, *pnet.SMALL) if small else pnet.build
+    return Example(name, title, build, pnet.VALUE_RANGE, pnet.detect, "face")
 
 
 def _occupancy(name: str, title: str) -> Example:
@@ -63,7 +64,8 @@ def _occupancy(name: str, title: str) -> Example:
 
 
 MODELS: dict[str, Callable[[], Example]] = {
-    "pnet": _pnet,
+    "pnet": partial(_pnet, "pnet", "MTCNN's face proposal network", False),
+    "pnet-small": partial(_pnet, "pnet-small", "the same on fewer pixels, for small parts", True),
     "occupancy": partial(_occupancy, "occupancy", "where people are, trained to change less"),
     "occupancy-baseline": partial(_occupancy, "occupancy-baseline", "where people are, not trained for it"),
 }

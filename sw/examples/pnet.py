@@ -23,6 +23,9 @@ from .box import Box, strongest
 HEIGHT, WIDTH = 48, 60
 """Input in pixels. Found are faces about a cell large, a quarter of the frame's height."""
 
+SMALL = 30, 40
+"""Input for which the block RAM of an LFE5U-25F is enough: faces of two fifths of the frame's height."""
+
 VALUE_RANGE = ValueRange(-1, 1)
 
 CELL, STRIDE = 12, 2

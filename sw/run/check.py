@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from stillframe.compiler import ERROR, Fit, LayerFit, examine
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.array import ACC_BITS
+from stillframe.contract.boards import Board
 from stillframe.contract.host import Assignment
 from stillframe.frontend.errors import NothingLeftError, UnsupportedError
 from stillframe.frontend.operators import HANDLERS
@@ -17,6 +18,9 @@ from stillframe.video import Clip, ValueRange
 from .job import profile_of
 from .models import load_model
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from stillframe.bitstreams.board_fit import BoardFit
 
 SCHEMA = "stillframe.check/1"
 """Version of the object that ``--json`` writes."""
@@ -33,6 +37,7 @@ class Check:
         scales: Where the model's scales come from: ``model``, ``clip`` or ``noise``.
         head, tail: Operators that the host runs before and behind the array's first one.
         fit: The array's layers.
+        board: What the array takes of a board's part, if one is named.
     """
 
     model: str
@@ -42,6 +47,12 @@ class Check:
     head: tuple[Assignment, ...]
     tail: tuple[Assignment, ...]
     fit: Fit
+    board: BoardFit | None = None
+
+    @property
+    def problems(self) -> tuple[StillframeError, ...]:
+        """What keeps the model from the array, and the array from the board; none if both fit."""
+        return self.fit.problems + (self.board.problems if self.board else ())
 
     @property
     def macs(self) -> int:
@@ -56,7 +67,7 @@ class Check:
             "array": self.config.name,
             "mode": self.mode,
             "scales": self.scales,
-            "fits": self.fit.fits,
+            "fits": not self.problems,
             "layers": [
                 *map(_on_host, self.head),
                 *map(self._on_array, self.fit.layers),
@@ -75,7 +86,8 @@ class Check:
             ],
             "cycles": self._cycles(),
             "tailored_array": self.fit.tailored.name if self.fit.tailored else None,
-            "problems": [{"message": p.message, "hint": p.hint} for p in self.fit.problems],
+            "board": _of_board(self.board),
+            "problems": [{"message": p.message, "hint": p.hint} for p in self.problems],
         }
 
     def _cycles(self) -> dict[str, Any] | None:
@@ -114,6 +126,17 @@ def _on_host(assignment: Assignment) -> dict[str, Any]:
     }
 
 
+def _of_board(fit: BoardFit | None) -> dict[str, Any] | None:
+    if fit is None:
+        return None
+    return {
+        "name": fit.board.name,
+        "cells": [asdict(use) for use in fit.uses],
+        "clock_mhz": fit.board.clock_mhz,
+        "estimated_fmax_mhz": fit.fmax,
+    }
+
+
 def state_bits(layer: LayerFit, config: ArrayConfig) -> int:
     """Bits of state memory that a layer takes."""
     return layer.memory["STATE"] * ACC_BITS * config.drain
@@ -122,6 +145,7 @@ def state_bits(layer: LayerFit, config: ArrayConfig) -> int:
 def check_model(
     spec: str,
     array: str | None,
+    board: Board | None,
     mode: str,
     threshold: int,
     split: str,
@@ -135,7 +159,8 @@ def check_model(
     Args:
         spec: As for :func:`~.models.load_model`. A model in floating point is converted with noise if there
             is no clip: shapes, multiplications and memory are those of the real one.
-        array: ``BxL`` or ``BxL@PART``; None for 1x16, or a program file's own.
+        array: ``BxL`` or ``BxL@PART``; None for the board's, 1x16, or a program file's own.
+        board: A board that the array has to fit as well.
         mode, threshold, split, pins: As for compiling.
         clip: Frames to calibrate with, to plan ``auto`` by, and to estimate cycles with.
         value_range: What pixels 0 and 255 stand for; inferred if None.
@@ -145,15 +170,16 @@ def check_model(
         StillframeError: There is no such model, it is damaged, or an argument is wrong. What is merely not
             supported is no error but stands in the result's ``fit.problems``.
     """
-    config = ArrayConfig.parse(array or "1x16")
+    config = board.config(array) if board else ArrayConfig.parse(array or "1x16")
+    board_fit = _fit_board(board, config) if board else None
     try:
         model = load_model(spec, clip, value_range, progress, noise=True, split=split)
     except UnsupportedError as error:
         problems: tuple[StillframeError, ...] = (error,)
         if isinstance(error, NothingLeftError):
             problems = error.refusals
-        return Check(spec, config, mode, "model", (), (), Fit((), (), None, problems))
-    if model.program and not array:
+        return Check(spec, config, mode, "model", (), (), Fit((), (), None, problems), board_fit)
+    if model.program and not array and not board:
         config = model.program.config
     graph = model.graph
     progress.stage(f"fitting {graph.name} into {config.name}")
@@ -169,4 +195,11 @@ def check_model(
         head=tuple(assignment for i, assignment in on_host if i < first),
         tail=tuple(assignment for i, assignment in on_host if i > first),
         fit=fit,
+        board=board_fit,
     )
+
+
+def _fit_board(board: Board, config: ArrayConfig) -> BoardFit:
+    from stillframe.bitstreams.board_fit import fit_board
+
+    return fit_board(board, config)
