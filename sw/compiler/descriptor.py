@@ -38,7 +38,7 @@ def layer_fields(
         "macs_dense": network.macs_dense(layer),
     } | _output_fields(network, modes, placement, thresholds[layer], layer)
     if layer == 0:
-        return fields | {"in_channels": network.layouts[0].channels}
+        return fields | {"in_channels": network.layouts[0].channels, "spread": int(network.spreads(0))}
 
     step = network.step(layer)
     fields |= {
