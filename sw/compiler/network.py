@@ -17,7 +17,7 @@ from stillframe.frontend.graph import Graph, Tensor
 from .layout import TensorLayout
 from .lowering import Lowered, Step
 from .product import Product
-from .schedule import Blocks, blocks, share
+from .schedule import Blocks, blocks, share, side_by_side
 
 Modes = Sequence[Mode]
 """Mode of each device tensor."""
@@ -178,6 +178,13 @@ class Network:
         if self.channelwise(layer):
             return self.config.banks
         return share(self.layouts[layer].channels, self.config)
+
+    def side(self, layer: int) -> int:
+        """Kernel columns that a bank works on at once in a MAC layer: each has lanes of its own."""
+        if self.channelwise(layer):
+            return self.config.taps
+        step = self.step(layer)
+        return side_by_side(self.layouts[layer].channels, step.window[1], step.strides[1], self.config)
 
     def pass_channels(self, layer: int) -> int:
         """Output channels of a full pass of a MAC layer."""

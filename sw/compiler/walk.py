@@ -49,7 +49,7 @@ class Row:
     def of(cls, network: Network, layer: int) -> Row:
         """The passes of a MAC layer."""
         step, width = network.step(layer), network.layouts[network.source(layer)].width
-        at_once = network.config.taps if network.channelwise(layer) else 1
+        at_once = network.side(layer)
         pixels, cut = network.layouts[layer].width, network.blocks(layer)
         kernel, stride, dilation, pad = step.window[1], step.strides[1], step.dilation[1], step.padding[1][0]
         position = np.arange(width)[:, None] + pad - np.arange(kernel) * dilation  # (columns, taps)
