@@ -160,7 +160,7 @@ LAYER_FIELDS: dict[str, Field] = {
             (
                 "side_log2",
                 2,
-                "MAC: log2 of the kernel columns that a bank works on at once; depthwise: not used",
+                "MAC: log2 of the kernel columns that a bank works on at once; depthwise: 0",
             ),
             ("spread", 1, "INPUT: pixels take turns with the elements of their words, modulo the banks"),
         ]
