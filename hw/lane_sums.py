@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -139,8 +139,9 @@ class LaneSums(wiring.Component):
     def _is_output(self, b: int, lane: int, d: int) -> Value:
         """Whether that lane's output is element ``d`` of the word."""
         unit = (b >> self.layer.share_log2)[:3]
-        bits: list[Value] = [Const(lane >> place & 1, 1) for place in range(self._lane_bits)]
+        own: Value | int = lane
         for place in self._column_places:
-            if place >= self._word_bits:
-                bits[place] = bits[place] & ~self._alike(place)
-        return Cat(*bits, unit) == (self.word << self._word_bits) | d
+            if place >= self._word_bits and lane >> place & 1:
+                own = Mux(self._alike(place), own & ~(1 << place), own)
+        output = (unit << self._lane_bits) | own
+        return output == (self.word << self._word_bits) | d

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -83,10 +86,8 @@ class MacArray(wiring.Component):
         complete, touched = Signal(config.banks), Signal(config.banks)
         macs = []
         counts = []
-        starts = column_starts(layer, config)
-        if config.banks > 1:
-            starts = [Signal(name=f"start_{t}") for t in range(config.taps)]
-            m.d.sync += Cat(starts).eq(Cat(column_starts(layer, config)))
+        starts = Signal(len(column_starts(layer, config)))
+        m.d.sync += starts.eq(Cat(column_starts(layer, config)))
         for b in range(config.banks):
             m.submodules[f"expander_{b}"] = expander = TapExpander(config)
             m.submodules[f"bank_{b}"] = bank = MacBank(config, b)
@@ -119,7 +120,8 @@ class MacArray(wiring.Component):
             if config.banks > 1:
                 given = Signal(taps(config), name=f"given_{b}", reset_less=True)
                 m.d.sync += given.eq(expander.o)
-            columns = [bit & start for bit, start in zip(given.enable, starts, strict=True)]
+            first, *others = given.enable
+            columns = [first, *(bit & start for bit, start in zip(others, starts, strict=False))]
             macs_each = Mux(given.final, layer.last_macs, layer.pass_macs)
             counting = Signal(name=f"counting_{b}", reset_less=True)
             count = Signal(range(config.lanes + 1), name=f"count_{b}", reset_less=True)
@@ -127,10 +129,10 @@ class MacArray(wiring.Component):
             m.d.sync += [
                 counting.eq(layer.depthwise | (layer.share_log2 >= b.bit_length())),
                 count.eq(sum(Mux(bit, given.count, 0) for bit in given.enable)),
-                each.eq(sum(Mux(bit, macs_each, 0) for bit in columns)),
+                each.eq(reduce(add, (Mux(bit, macs_each, 0) for bit in columns))),
             ]
             with m.If(~layer.depthwise):
-                m.d.sync += count.eq(sum(columns))
+                m.d.sync += count.eq(reduce(add, columns))
             counts.append(Mux(counting, count, 0))
             macs.append(Mux(layer.depthwise, count, Mux(counting, each, 0)))
         m.d.comb += [self.complete.eq(complete.all()), self.touched.eq(touched.any())]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Const, Value
+from amaranth.hdl import Value
 from amaranth.lib import wiring
 
 from stillframe.contract.array import ArrayConfig
@@ -14,13 +14,13 @@ def column_bits(config: ArrayConfig) -> int:
 
 
 def column_starts(layer: wiring.PureInterface, config: ArrayConfig) -> list[Value]:
-    """Whether each lane group is the first one of a kernel column, in a layer that is not depthwise.
+    """Whether each lane group behind the first one has another kernel column than the one before it, in a
+    layer that is not depthwise. With one bank none ever has: there the list is empty.
 
-    A column has all lane groups or, where there are several banks, one of ``1 << side_log2`` equal parts of
-    them: with ``side_log2`` 1 the columns of four lane groups are 0 0 1 1.
+    A column has one of ``1 << side_log2`` equal parts of the lane groups: with ``side_log2`` 1 the columns of
+    four lane groups are 0 0 1 1.
     """
-    starts: list[Value] = [Const(1)]
-    for group in range(1, config.taps):
-        parted = column_bits(config) - ((group & -group).bit_length() - 1)
-        starts.append(layer.side_log2 >= parted if config.banks > 1 else Const(0))
-    return starts
+    if config.banks == 1:
+        return []
+    trailing = [(group & -group).bit_length() - 1 for group in range(1, config.taps)]  # zeros, in binary
+    return [layer.side_log2 >= column_bits(config) - zeros for zeros in trailing]

@@ -95,7 +95,9 @@ class TapExpander(wiring.Component):
 
         # Constants of the layer: how far lane group t is from the first, and the next taps from these, as far
         # as it matters: there are no columns below 0, nor more pixels than may be to the left of an event.
-        apart = [layer.depthwise | start for start in column_starts(layer, self._config)[1:]]
+        # With one bank lane groups have their own columns all or not at all, so that the first one's will do.
+        starts = column_starts(layer, self._config)
+        apart = [layer.depthwise | start for start in starts] or [layer.depthwise] * len(groups[1:])
         distance = Signal(LEFT_BITS + 1, reset_less=True)
         columns = [Signal(7, name=f"columns_{t}", reset_less=True) for t in groups]
         places = [Signal(LEFT_BITS + 1, name=f"places_{t}", reset_less=True) for t in groups]
@@ -109,7 +111,15 @@ class TapExpander(wiring.Component):
         m.d.sync += [
             distance.eq(_reach(Mux(layer.stride == 1, layer.dilation, 1))),
             columns[0].eq(whole),
+            *(
+                now.eq(Mux(own, _rest(last, layer.stride), last if starts else whole))
+                for own, (last, now) in zip(apart, pairwise(columns), strict=True)
+            ),
             places[0].eq(0),
+            *(
+                now.eq(Mux(own, _reach(last + distance), last if starts else 0))
+                for own, (last, now) in zip(apart, pairwise(places), strict=True)
+            ),
             place_steps[0].eq(_reach(places[-1] + distance)),
             place_steps[1].eq(_reach(place_steps[0] << 1)),
             column_step.eq(self._of_all(layer.stride)),
@@ -119,14 +129,6 @@ class TapExpander(wiring.Component):
             stride_rows.eq(parts[0] + parts[1]),
             row_step.eq(self._of_all(stride_rows)),
         ]
-
-        # Lane group t's column is one further than that of t - 1, or the same. With one bank either all are or
-        # none: then the first one's is known from the start.
-        several = self._config.banks > 1
-        for own, (last, now) in zip(apart, pairwise(columns), strict=True):
-            m.d.sync += now.eq(Mux(own, _rest(last, layer.stride), last if several else whole))
-        for own, (last, now) in zip(apart, pairwise(places), strict=True):
-            m.d.sync += now.eq(Mux(own, _reach(last + distance), last if several else 0))
 
         # The event under way, as its next taps; whether these are its last ones is known beforehand.
         now = Signal(event(self._config), reset_less=True)
