@@ -45,8 +45,8 @@ def read_tensors(device: Device, program: Program, indices: Sequence[int]) -> di
             codes = words.astype("<u4").view(np.int8).reshape(count, 4)
             memory[first : first + count, 4 * column : 4 * column + 4] = codes
         wanted = wanted[~within]
-    words = {index: memory[addresses[index], : config.drain] for index in indices}
-    return {index: _codes(words[index], tensors[index], config.banks) for index in indices}
+    found = {index: memory[addresses[index], : config.drain] for index in indices}
+    return {index: _codes(found[index], tensors[index], config.banks) for index in indices}
 
 
 def _codes(words: Codes, tensor: TensorSpec, banks: int) -> Codes:
