@@ -11,13 +11,16 @@ from amaranth.lib.wiring import In, Out
 from stillframe.contract.array import ACC_BITS, ArrayConfig
 
 from .payloads import ACCUMULATOR
+from .selecting_adder import SelectingAdder
+from .side_columns import column_bits
 from .signatures import LayerSignature
 
 
 class LaneSums(wiring.Component):
     """Element d of the word is output ``word`` * drain + d of the pass: that is unit * lanes + lane, for the
     sum over the banks whose unit, ``bank >> share_log2``, it is. In a depthwise layer it is the sum over the
-    lane groups of its bank. Only what was touched counts.
+    lane groups of its bank. With kernel columns side by side all banks have the same outputs, lane modulo
+    ``lanes >> side_log2``, and what lanes have for the same one is added up. Only what was touched counts.
 
     Latency ``latency`` cycles, throughput a word a cycle.
 
@@ -46,15 +49,16 @@ class LaneSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """A stage that chooses, and one for each level of the tree of adders."""
+        """A stage that chooses, one for each level of the tree of adders, and one that folds."""
         operands = max(len(self._outputs(0)), self._config.taps)
-        return 1 + (operands - 1).bit_length()
+        return 1 + (operands - 1).bit_length() + bool(self._folds)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        sums: list[Value] = []
         for d in range(self._config.drain):
             operands: list[Value] = list(self._chosen(d))
-            for level in range(self.latency):
+            for level in range(self.latency - bool(self._folds)):
                 stage = [
                     Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
                     for n in range(len(operands))
@@ -63,8 +67,46 @@ class LaneSums(wiring.Component):
                 operands = [
                     (a + b)[:ACC_BITS].as_signed() for a, b in zip(stage[::2], stage[1::2], strict=False)
                 ]
-            m.d.comb += self.z[d].eq(stage[0])
+            sums.append(stage[0])
+        for place in self._folds:
+            sums = self._folded(m, place, sums)
+        for z, total in zip(self.z, sums, strict=True):
+            m.d["sync" if self._folds else "comb"] += z.eq(total)
         return m
+
+    @property
+    def _lane_bits(self) -> int:
+        return self._config.lanes.bit_length() - 1
+
+    @property
+    def _word_bits(self) -> int:
+        return self._config.drain.bit_length() - 1
+
+    @property
+    def _column_places(self) -> range:
+        """Bits of a lane's number that may tell apart kernel columns of the same output."""
+        columns = column_bits(self._config) if self._config.banks > 1 else 0
+        return range(self._lane_bits - columns, self._lane_bits)
+
+    @property
+    def _folds(self) -> list[int]:
+        """Those that are bits of an element's number too, highest first."""
+        return [place for place in reversed(self._column_places) if place < self._word_bits]
+
+    def _alike(self, place: int) -> Value:
+        """Whether lanes whose numbers differ in a bit have the same output."""
+        return self.layer.side_log2 >= self._lane_bits - place
+
+    def _folded(self, m: Module, place: int, sums: list[Value]) -> list[Value]:
+        """The sums; to each below a place the one with that bit is added if it is another column's."""
+        select = Signal(name=f"select_{place}")
+        m.d.sync += select.eq(self._alike(place))
+        folded = list(sums)
+        for d in range(1 << place):
+            m.submodules[f"fold_{place}_{d}"] = adder = SelectingAdder(ACC_BITS)
+            m.d.comb += [adder.select.eq(select), adder.a.eq(sums[d]), adder.b.eq(sums[d | 1 << place])]
+            folded[d] = adder.o.as_signed()
+        return folded
 
     def _chosen(self, d: int) -> list[Value]:
         """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
@@ -78,7 +120,8 @@ class LaneSums(wiring.Component):
             if plain:
                 b, lane = plain
                 values[0] = values[1] = self.acc[b * config.lanes + lane]
-                gates[0] = self.touches[b][0] & self._is_output(b, lane, d)
+                group = lane // config.group if config.banks > 1 else 0  # else all are touched or none
+                gates[0] = self.touches[b][group] & self._is_output(b, lane, d)
             if depthwise:
                 b, lane = depthwise
                 values[1] = self.acc[b * config.lanes + lane]
@@ -95,7 +138,10 @@ class LaneSums(wiring.Component):
 
     def _is_output(self, b: int, lane: int, d: int) -> Value:
         """Whether that lane's output is element ``d`` of the word."""
-        config = self._config
         unit = (b >> self.layer.share_log2)[:3]
-        output = (unit << config.lanes.bit_length() - 1) | lane
-        return output == (self.word << config.drain.bit_length() - 1) | d
+        own: Value | int = lane
+        for place in self._column_places:
+            if place >= self._word_bits and lane >> place & 1:
+                own = Mux(self._alike(place), own & ~(1 << place), own)
+        output = (unit << self._lane_bits) | own
+        return output == (self.word << self._word_bits) | d

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from functools import reduce
+from operator import add
+
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,13 +13,15 @@ from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
 from .mac_bank import COLUMN_LANES, MacBank
 from .payloads import ACCUMULATOR, PIXEL_BITS, event
+from .side_columns import column_starts
 from .signatures import LayerSignature
-from .tap_expander import TapExpander
+from .tap_expander import TapExpander, taps
 
 
 class MacArray(wiring.Component):
-    """``banks`` banks of ``lanes`` lanes. Each works off the taps of its events, one a cycle (depthwise:
-    ``taps`` a cycle), unless their pixel is too far from the drain's (:class:`~.tap_expander.TapExpander`).
+    """``banks`` banks of ``lanes`` lanes. Each works off the taps of its events, one a cycle or as many as
+    there are columns side by side, unless their pixel is too far from the drain's
+    (:class:`~.tap_expander.TapExpander`).
 
     ``complete``, ``touched``, ``touches`` and ``acc`` belong to ``pixel``, in the same cycle; without
     ``complete`` the others say nothing. A mark taken with no taps before it makes its pixels complete
@@ -31,14 +36,15 @@ class MacArray(wiring.Component):
         acc: Its sums, by bank and lane; of lane groups that are not touched anything.
         release: Pulse: it is drained.
         events: Convolution: taps taken, of each event in one bank of its class; depthwise: values that are
-            not 0 times their taps. Of all banks, ``COUNT_LATENCY`` cycles after they were given to the lanes.
+            not 0 times their taps. Of all banks, ``COUNT_LATENCY`` cycles after they were given to the lanes
+            or, with one bank, a cycle sooner.
         macs: The multiplications these stand for, likewise: ``pass_macs`` or ``last_macs`` a tap;
             depthwise: as many as ``events``.
         write_en, write_column, write_row, write_data: Host writes to the weights (column: four lanes).
     """
 
     LATENCY = TapExpander.LATENCY + MacBank.LATENCY - 1
-    COUNT_LATENCY = 2
+    COUNT_LATENCY = 3
 
     start: Signal
     pixel: Signal
@@ -80,6 +86,8 @@ class MacArray(wiring.Component):
         complete, touched = Signal(config.banks), Signal(config.banks)
         macs = []
         counts = []
+        starts = Signal(len(column_starts(layer, config)))
+        m.d.sync += starts.eq(Cat(column_starts(layer, config)))
         for b in range(config.banks):
             m.submodules[f"expander_{b}"] = expander = TapExpander(config)
             m.submodules[f"bank_{b}"] = bank = MacBank(config, b)
@@ -106,18 +114,25 @@ class MacArray(wiring.Component):
             for lane in range(config.lanes):
                 m.d.comb += self.acc[b * config.lanes + lane].eq(bank.acc[lane])
 
-            # A class of banks has the same events: its first bank counts them.
-            taps = expander.o
+            # A class of banks has the same events: its first bank counts them. Columns side by side are more
+            # to add up, a cycle later.
+            given = expander.o
+            if config.banks > 1:
+                given = Signal(taps(config), name=f"given_{b}", reset_less=True)
+                m.d.sync += given.eq(expander.o)
+            first, *others = given.enable
+            columns = [first, *(bit & start for bit, start in zip(others, starts, strict=False))]
+            macs_each = Mux(given.final, layer.last_macs, layer.pass_macs)
             counting = Signal(name=f"counting_{b}", reset_less=True)
             count = Signal(range(config.lanes + 1), name=f"count_{b}", reset_less=True)
             each = Signal(8, name=f"each_{b}", reset_less=True)
             m.d.sync += [
                 counting.eq(layer.depthwise | (layer.share_log2 >= b.bit_length())),
-                count.eq(sum(Mux(bit, taps.count, 0) for bit in taps.enable)),
-                each.eq(Mux(taps.enable[0], Mux(taps.final, layer.last_macs, layer.pass_macs), 0)),
+                count.eq(sum(Mux(bit, given.count, 0) for bit in given.enable)),
+                each.eq(reduce(add, (Mux(bit, macs_each, 0) for bit in columns))),
             ]
             with m.If(~layer.depthwise):
-                m.d.sync += count.eq(taps.enable[0])
+                m.d.sync += count.eq(reduce(add, columns))
             counts.append(Mux(counting, count, 0))
             macs.append(Mux(layer.depthwise, count, Mux(counting, each, 0)))
         m.d.comb += [self.complete.eq(complete.all()), self.touched.eq(touched.any())]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Assert, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, SLOTS, ArrayConfig
 
 from .payloads import LEFT_BITS, PIXEL_BITS, event
+from .side_columns import column_bits, column_starts
 from .signatures import LayerSignature
 
 MARK_STEP = (1 << PIXEL_BITS) // 2 - 1
@@ -21,7 +22,7 @@ def taps(config: ArrayConfig) -> data.StructLayout:
     """What a bank does in a cycle: lane t * group + s multiplies ``values[s]`` for lane group t's pixel."""
     return data.StructLayout(
         {
-            "enable": config.taps,  # the lane groups that multiply; all or none but in a depthwise layer
+            "enable": config.taps,  # the lane groups that multiply: all or none if they have the same column
             "row": ADDRESS_BITS,  # WEIGHTS row
             "values": data.ArrayLayout(signed(9), config.group),
             "pixels": data.ArrayLayout(PIXEL_BITS, config.taps),  # number of each lane group's output pixel
@@ -46,8 +47,8 @@ def _reach(pixels: Value) -> Value:
 
 class TapExpander(wiring.Component):
     """Gives the taps of each event one after the other: kernel column ``tap``, then a stride further each
-    time for a pixel further to the left, while there is such a column and the pixel lies in the strip. In
-    a depthwise layer the lane groups of a bank take one tap each in the same cycle.
+    time for a pixel further to the left, while there is such a column and the pixel lies in the strip. Lane
+    groups of a bank that have columns of their own (:mod:`~.side_columns`) take these taps in the same cycle.
 
     All taps of an event must be for ``SLOTS`` pixels: a strip has no more, or its kernel spans no more.
 
@@ -55,8 +56,9 @@ class TapExpander(wiring.Component):
     anew before it was drained. Marks are taken at once, behind the taps of the event before, but none that
     completes pixels ``MARK_STEP`` + 1 or more from ``pixel`` on: pixel numbers stay unambiguous.
 
-    Latency ``LATENCY`` cycles from an event to its first taps; throughput a tap a cycle without a gap from
-    event to event (depthwise: ``config.taps`` a cycle). A mark costs a cycle only behind an event's last tap.
+    Latency ``LATENCY`` cycles from an event to its first taps; throughput a tap a cycle, or as many as
+    there are columns side by side, without a gap from event to event. A mark costs a cycle only behind an
+    event's last tap.
 
     Ports:
         layer: Constant from ``config.taps + 3`` cycles before its first event on.
@@ -93,6 +95,9 @@ class TapExpander(wiring.Component):
 
         # Constants of the layer: how far lane group t is from the first, and the next taps from these, as far
         # as it matters: there are no columns below 0, nor more pixels than may be to the left of an event.
+        # With one bank lane groups have their own columns all or not at all, so that the first one's will do.
+        starts = column_starts(layer, self._config)
+        apart = [layer.depthwise | start for start in starts] or [layer.depthwise] * len(groups[1:])
         distance = Signal(LEFT_BITS + 1, reset_less=True)
         columns = [Signal(7, name=f"columns_{t}", reset_less=True) for t in groups]
         places = [Signal(LEFT_BITS + 1, name=f"places_{t}", reset_less=True) for t in groups]
@@ -106,17 +111,23 @@ class TapExpander(wiring.Component):
         m.d.sync += [
             distance.eq(_reach(Mux(layer.stride == 1, layer.dilation, 1))),
             columns[0].eq(whole),
-            *(now.eq(self._spread(_rest(last, layer.stride), whole)) for last, now in pairwise(columns)),
+            *(
+                now.eq(Mux(own, _rest(last, layer.stride), last if starts else whole))
+                for own, (last, now) in zip(apart, pairwise(columns), strict=True)
+            ),
             places[0].eq(0),
-            *(now.eq(self._spread(_reach(last + distance), 0)) for last, now in pairwise(places)),
+            *(
+                now.eq(Mux(own, _reach(last + distance), last if starts else 0))
+                for own, (last, now) in zip(apart, pairwise(places), strict=True)
+            ),
             place_steps[0].eq(_reach(places[-1] + distance)),
             place_steps[1].eq(_reach(place_steps[0] << 1)),
-            column_step.eq(self._spread(layer.stride << len(groups).bit_length() - 1, layer.stride)),
+            column_step.eq(self._of_all(layer.stride)),
             last_column[0].eq(_rest(columns[-1], layer.stride)),
             last_column[1].eq(_rest(last_column[0], column_step)),
             *(part.eq(sum(rows[n::2])) for n, part in enumerate(parts)),
             stride_rows.eq(parts[0] + parts[1]),
-            row_step.eq(self._spread(stride_rows << len(groups).bit_length() - 1, stride_rows)),
+            row_step.eq(self._of_all(stride_rows)),
         ]
 
         # The event under way, as its next taps; whether these are its last ones is known beforehand.
@@ -187,6 +198,8 @@ class TapExpander(wiring.Component):
         ]
         return m
 
-    def _spread(self, value: Value, otherwise: Value | int) -> Value:
-        """What is so in a depthwise layer, where lane groups have different taps."""
-        return Mux(self.layer.depthwise, value, otherwise)
+    def _of_all(self, value: Value) -> Value:
+        """A value times the kernel columns that are side by side."""
+        layer, config = self.layer, self._config
+        plain = Array(value << n for n in range(column_bits(config) + 1))[layer.side_log2]
+        return Mux(layer.depthwise, value << column_bits(config), plain if config.banks > 1 else value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -34,20 +34,22 @@ class FrameReceiver(wiring.Component):
     """Unpacks runs (skip, count, count x channels codes) into activation words.
 
     The position in the frame is kept from payload to payload until ``progress.begin``. Elements of a word
-    that are padding get the zero point and no ``valid`` bit.
+    that are padding get the zero point and no ``valid`` bit. With ``spread`` the channels of pixel (y, x)
+    begin with element (y + x) % banks x channels (:mod:`stillframe.contract.spread`).
 
     Throughput: a byte every second cycle; a word takes 3 cycles more, a run 4, a row 2. Latency: a word is
     valid 2 cycles after its last byte.
 
     Args:
-        config: The array; its ``drain`` is the number of codes in a word.
+        config: The array: ``drain`` is the number of codes in a word, ``banks`` that of pixels which take
+            turns.
 
     Members:
         i: Payloads of INPUT packets.
         progress: See :class:`FrameProgress`.
-        layer: Layer 0 (``in_channels``, ``out_width``, ``out_height``, ``out_pitch``, ``out_mask_pitch``,
-            ``out_zero_point``, ``out_mode`` and ``key``), constant from ``progress.begin`` to the frame's
-            end.
+        layer: Layer 0 (``in_channels``, ``spread``, ``out_width``, ``out_height``, ``out_pitch``,
+            ``out_mask_pitch``, ``out_zero_point``, ``out_mode`` and ``key``), constant from
+            ``progress.begin`` to the frame's end.
         o: Words and their places, see :func:`~stillframe.hw.payloads.code_word`; word j of pixel (y, x) has
             offset y * ``out_pitch`` + j * ``out_width`` + x.
     """
@@ -58,7 +60,7 @@ class FrameReceiver(wiring.Component):
     o: stream.Interface
 
     def __init__(self, config: ArrayConfig) -> None:
-        self._drain = config.drain
+        self._drain, self._banks = config.drain, config.banks
         super().__init__(
             {
                 "i": In(stream.Signature(PAYLOAD_BYTE)),
@@ -115,6 +117,7 @@ class FrameReceiver(wiring.Component):
             place.last.eq(complete),
         ]
 
+        first_element = self._first_element(m, x, y)
         with m.FSM() as fsm:
             m.d.comb += progress.idle.eq(fsm.ongoing("SKIP"))
             with m.State("SKIP"):
@@ -129,7 +132,7 @@ class FrameReceiver(wiring.Component):
                         m.next = "SETTLE"
             with m.State("SETTLE"):  # the position is compared, and the next word emptied
                 self._fill(m, value)
-                m.d.sync += [element.eq(0), offset.eq(of_row + of_step)]
+                m.d.sync += [element.eq(first_element), offset.eq(of_row + of_step)]
                 m.next = "MOVE"
             with m.State("MOVE"):
                 with m.If(beyond):
@@ -195,6 +198,16 @@ class FrameReceiver(wiring.Component):
                 first.eq(1),
             ]
         return m
+
+    def _first_element(self, m: Module, x: Value, y: Value) -> Value:
+        """The element of pixel (y, x)'s first word that its first channel is."""
+        turn = (y + x)[: self._banks.bit_length() - 1]
+        element: Value = Const(0)
+        for n, bit in enumerate(turn):
+            step = Signal(range(self._drain), name=f"step_{n}")
+            m.d.sync += step.eq(Mux(self.layer.spread, self.layer.in_channels << n, 0))
+            element = element + Mux(bit, step, 0)
+        return element
 
     def _fill(self, m: Module, value: Signal) -> None:
         """Make all of the word padding; ``value`` is the zero point."""

@@ -139,6 +139,7 @@ def _tensors(network: Network, modes: Modes, placement: Placement, thresholds: l
             mode=modes[index],
             threshold=thresholds[index],
             order=network.order(index),
+            spread=network.spreads(index),
         )
         for index, (tensor, layout) in enumerate(zip(network.tensors, network.layouts, strict=True))
     ]

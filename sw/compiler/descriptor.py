@@ -38,7 +38,7 @@ def layer_fields(
         "macs_dense": network.macs_dense(layer),
     } | _output_fields(network, modes, placement, thresholds[layer], layer)
     if layer == 0:
-        return fields | {"in_channels": network.layouts[0].channels}
+        return fields | {"in_channels": network.layouts[0].channels, "spread": int(network.spreads(0))}
 
     step = network.step(layer)
     fields |= {
@@ -181,10 +181,14 @@ def _mac_fields(network: Network, placement: Placement, layer: int, product: Pro
     }
     if product.channelwise:
         fields["depthwise"] = 1
-    elif product.depthwise:  # an event is of use to its channel's outputs only, whatever pass they are in
-        fields |= {"pass_macs": 0, "last_macs": product.depth_multiplier}
     else:
-        fields |= {"pass_macs": full, "last_macs": last}
+        fields |= {
+            "side_log2": network.side(layer).bit_length() - 1,
+            "pass_macs": full,
+            "last_macs": last,
+        }
+        if product.depthwise:  # an event is of use to its channel's outputs only, whatever pass they are in
+            fields |= {"pass_macs": 0, "last_macs": product.depth_multiplier}
     if product.weights is not None:
         columns, tap_rows = network.step(layer).window[1], network.tap_rows(layer)
         word_row = 0 if product.channelwise else columns * tap_rows

@@ -78,8 +78,9 @@ class TensorLayout:
         return self.height * self.mask_pitch
 
 
-def pack_weights(product: Product, stride: int, config: ArrayConfig) -> Words:
-    """WEIGHTS rows of a MAC layer with a column stride, uint32 (rows, columns), four lanes a column.
+def pack_weights(product: Product, stride: int, side: int, config: ArrayConfig) -> Words:
+    """WEIGHTS rows of a MAC layer with a column stride that works on ``side`` kernel columns at once, uint32
+    (rows, columns), four lanes a column.
 
     All banks' lanes are counted through: lane l of bank b is lane b * lanes + l of a row.
     """
@@ -88,8 +89,19 @@ def pack_weights(product: Product, stride: int, config: ArrayConfig) -> Words:
     elif product.channelwise:
         by_lane = _channelwise(product.weights[..., 0], stride, config)
     else:
-        by_lane = _convolution(product.dense_weights(), config)
+        by_lane = _convolution(_side_by_side(product.dense_weights(), stride, side, config), config)
     return np.ascontiguousarray(by_lane).view("<u4").astype(np.uint32)
+
+
+def _side_by_side(weights: Int8, stride: int, side: int, config: ArrayConfig) -> Int8:
+    """Weights of as many outputs as a bank has lanes, if ``side`` is more than 1: from h * lanes / side on
+    they are of kernel column x + stride * h where the first ones are of column x."""
+    if side == 1:
+        return weights
+    rows, columns, inputs, outputs = weights.shape
+    padded = np.zeros((rows, columns + stride * (side - 1), inputs, config.lanes // side), np.int8)
+    padded[:, :columns, :, :outputs] = weights
+    return np.concatenate([padded[:, stride * h : stride * h + columns] for h in range(side)], axis=3)
 
 
 def _convolution(weights: Int8, config: ArrayConfig) -> Int8:

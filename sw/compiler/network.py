@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from stillframe.contract import ArrayConfig, Mode, Op
 from stillframe.contract.array import PARAMS_COPIED
+from stillframe.contract.spread import spread_elements
 from stillframe.frontend.graph import Graph, Tensor
 
 from .layout import TensorLayout
 from .lowering import Lowered, Step
 from .product import Product
-from .schedule import Blocks, blocks, share
+from .schedule import Blocks, blocks, share, side_by_side
 
 Modes = Sequence[Mode]
 """Mode of each device tensor."""
@@ -71,11 +72,12 @@ class Network:
 
     def product(self, layer: int) -> Product | None:
         """What a MAC layer does, its channels where they stand in its tensors; None of another layer."""
-        product = self.step(layer).product
-        orders = self.order(self.source(layer)), self.order(layer)
-        if product is None or not any(orders):
-            return product
-        return product.ordered(self.channels(self.source(layer)), self.channels(layer))
+        product, source = self.step(layer).product, self.source(layer)
+        if product is not None and any((self.order(source), self.order(layer))):
+            product = product.ordered(self.channels(source), self.channels(layer))
+        if product is not None and self.spreads(source):
+            product = product.repeated(self.config.banks)
+        return product
 
     def step(self, layer: int) -> Step:
         """The step that layer ``layer`` (from 1 on) does."""
@@ -123,6 +125,37 @@ class Network:
         """Whether a device tensor is an output of the model."""
         return any(output.tensor == self.graph_tensors[tensor] for output in self.graph.outputs)
 
+    def spreads(self, tensor: int) -> bool:
+        """Whether the pixels of a device tensor take turns with the elements of their words, so that banks
+        which share an output have equal work (:mod:`stillframe.contract.spread`).
+
+        Of the input alone, and only where a word has room for it, and where all of its readers multiply its
+        events by weights of their own for each element.
+        """
+        return tensor == 0 and self._spread
+
+    @cached_property
+    def _spread(self) -> bool:
+        config, channels, readers = self.config, self.layouts[0].channels, self.readers(0)
+        if channels % config.banks == 0 or channels * config.banks > config.drain or self.is_output(0):
+            return False
+        plain = all(
+            self.step(layer).op is Op.MAC
+            and not self.channelwise(layer)
+            and self.source(layer) == 0
+            and self.sources(layer).count(0) == 1
+            for layer in readers
+        )
+        return plain and any(self.share(layer) > 1 for layer in readers)
+
+    def elements(self, tensor: int) -> npt.NDArray[np.intp]:
+        """The element of its pixel, padding counted, that each position of a device tensor's channels is:
+        (height, width, channels), or (channels,) if all pixels are alike."""
+        layout = self.layouts[tensor]
+        if self.spreads(tensor):
+            return spread_elements(layout.height, layout.width, layout.channels, self.config.banks)
+        return np.arange(layout.channels)
+
     def uses_state(self, layer: int, modes: Modes) -> bool:
         """Whether a layer keeps its accumulators from frame to frame."""
         return layer > 0 and self.step(layer).op is Op.MAC and modes[self.source(layer)] is Mode.DELTA
@@ -145,6 +178,13 @@ class Network:
         if self.channelwise(layer):
             return self.config.banks
         return share(self.layouts[layer].channels, self.config)
+
+    def side(self, layer: int) -> int:
+        """Kernel columns that a bank works on at once in a MAC layer: each has lanes of its own."""
+        if self.channelwise(layer):
+            return self.config.taps
+        step = self.step(layer)
+        return side_by_side(self.layouts[layer].channels, step.window[1], step.strides[1], self.config)
 
     def pass_channels(self, layer: int) -> int:
         """Output channels of a full pass of a MAC layer."""

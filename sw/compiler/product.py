@@ -86,6 +86,11 @@ class Product:
             shift=self.shift[:, outputs],
         )
 
+    def repeated(self, copies: int) -> Product:
+        """The same product of an input that has each channel in ``copies`` places, in one of them at a time:
+        all channels, all of them again, and so on. A plain convolution."""
+        return replace(self, weights=np.tile(self.dense_weights(), (1, 1, copies, 1)), depthwise=False)
+
 
 def convolution(graph: Graph, node: Conv | DepthwiseConv) -> Product:
     """Of CONV_2D, FULLY_CONNECTED and DEPTHWISE_CONV_2D."""

@@ -38,6 +38,18 @@ def share(outputs: int, config: ArrayConfig) -> int:
     return banks
 
 
+def side_by_side(outputs: int, columns: int, stride: int, config: ArrayConfig) -> int:
+    """Kernel columns that a bank works on at once in a convolution with ``outputs`` channels, each with lanes
+    of its own: a power of two. An array of one bank has nothing for it: 1.
+
+    No more than an event's taps need: its kernel columns are ``stride`` apart.
+    """
+    side = 1
+    while config.banks > 1 and 2 * side * outputs <= config.lanes and side < -(-columns // stride):
+        side *= 2
+    return min(side, config.taps)
+
+
 @dataclass(frozen=True)
 class Blocks:
     """How an output row is cut up.

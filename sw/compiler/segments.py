@@ -27,7 +27,7 @@ def _descriptors(layers: Sequence[LayerSpec]) -> Words:
 def _weights(network: Network) -> Iterator[Words]:
     for layer in network.layers:
         if (product := network.product(layer)) is not None:
-            yield pack_weights(product, network.step(layer).strides[1], network.config)
+            yield pack_weights(product, network.step(layer).strides[1], network.side(layer), network.config)
 
 
 def _params(network: Network) -> Iterator[Words]:

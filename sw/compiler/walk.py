@@ -49,7 +49,7 @@ class Row:
     def of(cls, network: Network, layer: int) -> Row:
         """The passes of a MAC layer."""
         step, width = network.step(layer), network.layouts[network.source(layer)].width
-        at_once = network.config.taps if network.channelwise(layer) else 1
+        at_once = network.side(layer)
         pixels, cut = network.layouts[layer].width, network.blocks(layer)
         kernel, stride, dilation, pad = step.window[1], step.strides[1], step.dilation[1], step.padding[1][0]
         position = np.arange(width)[:, None] + pad - np.arange(kernel) * dilation  # (columns, taps)
@@ -131,9 +131,10 @@ def walk(network: Network, layer: int, marks: Marks) -> Walk:
     """
     row, step = Row.of(network, layer), network.step(layer)
     source, height = network.layouts[network.source(layer)], network.layouts[layer].height
-    frames, rows, width, channels = marks.shape
+    frames, rows, width, _ = marks.shape
     padded = np.zeros((frames, rows, width, source.padded_channels), np.bool_)
-    padded[..., :channels] = marks[..., network.channels(network.source(layer))]
+    places = np.broadcast_to(network.elements(network.source(layer)), marks.shape)
+    np.put_along_axis(padded, places, marks[..., network.channels(network.source(layer))], axis=-1)
     # Element e of a word is of group e % banks: (frames, rows, words, columns, elements, banks).
     elements = np.moveaxis(padded.reshape(frames, rows, width, source.words, network.config.group, -1), 3, 2)
     columns = np.logical_or.reduce(elements, axis=-2)

@@ -157,6 +157,12 @@ LAYER_FIELDS: dict[str, Field] = {
             ("act_max", -8, "largest code that the requantiser gives"),
             ("requant_zero_point", -8, "zero point that the requantiser adds (before a table)"),
             ("macs_dense", 32, "multiplications of a dense pass over taps inside the image"),
+            (
+                "side_log2",
+                2,
+                "MAC: log2 of the kernel columns that a bank works on at once; depthwise: 0",
+            ),
+            ("spread", 1, "INPUT: pixels take turns with the elements of their words, modulo the banks"),
         ]
     )
 }

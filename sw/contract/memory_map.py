@@ -74,7 +74,7 @@ MAX_LEFT_SHIFT = 7
 MAGIC = 0x53544C46
 """First word of the info memory: "STLF"."""
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 """Version of the packets, the memory map and the layer descriptor together."""
 
 INFO_FIELDS = (

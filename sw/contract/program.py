@@ -42,6 +42,7 @@ class TensorSpec:
         mode: What its encoder calls an event.
         threshold: Codes by which a value may differ from the last one sent, unsent.
         order: The model's channel at each position of a pixel; empty if that is the position itself.
+        spread: Pixels take turns with the elements of their words (:mod:`~.spread`).
     """
 
     name: str
@@ -56,6 +57,7 @@ class TensorSpec:
     mode: Mode
     threshold: int
     order: tuple[int, ...] = ()
+    spread: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..contract import Memory, Program
 from ..contract.memory_map import columns
 from ..contract.packets import READ_WORDS
 from ..contract.program import TensorSpec
+from ..contract.spread import spread_elements
 from .device import Device
 
 Codes = npt.NDArray[np.int8]
@@ -44,12 +45,17 @@ def read_tensors(device: Device, program: Program, indices: Sequence[int]) -> di
             codes = words.astype("<u4").view(np.int8).reshape(count, 4)
             memory[first : first + count, 4 * column : 4 * column + 4] = codes
         wanted = wanted[~within]
-    return {index: _codes(memory[addresses[index], : config.drain], tensors[index]) for index in indices}
+    found = {index: memory[addresses[index], : config.drain] for index in indices}
+    return {index: _codes(found[index], tensors[index], config.banks) for index in indices}
 
 
-def _codes(words: Codes, tensor: TensorSpec) -> Codes:
+def _codes(words: Codes, tensor: TensorSpec, banks: int) -> Codes:
     """A tensor's codes from its words, (height, width, words, drain)."""
-    codes = words.reshape(tensor.height, tensor.width, -1)[:, :, : tensor.channels]
+    elements = words.reshape(tensor.height, tensor.width, -1)
+    if tensor.spread:
+        places = spread_elements(tensor.height, tensor.width, tensor.channels, banks)
+        return np.take_along_axis(elements, places, axis=2)
+    codes = elements[:, :, : tensor.channels]
     return np.ascontiguousarray(codes[:, :, np.argsort(tensor.order)] if tensor.order else codes)
 
 

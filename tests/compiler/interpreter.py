@@ -68,11 +68,14 @@ class Interpreter:
             rests = layer.skip_still and not key and not any(self.sent[tensor] for tensor in inputs)
             events = issued = pixels = self.sent[index] = 0
             if not rests:
+                valid = np.ones((layer.out_words, self.drain), bool)
+                valid[-1, layer.out_valid :] = False
                 # The mask writer clears the output's flags before the first event is looked for.
                 self.image.flags[layer.out_rows : layer.out_rows + layer.out_height] = False
                 match layer.op:
                     case Op.INPUT:
                         values, evaluated = self._input(layer, codes)
+                        valid = self._real(layer)
                     case Op.MAC:
                         values, evaluated, events, issued = self._mac(layer, key)
                     case Op.POOL:
@@ -82,7 +85,7 @@ class Interpreter:
                     case Op.CONCAT:
                         values, evaluated = self._concat(layer, key)
                 pixels = int(evaluated.any(axis=2).sum())
-                self.sent[index] = self._encode(layer, values, evaluated, key)
+                self.sent[index] = self._encode(layer, values, evaluated, valid, key)
             traces.append(
                 Trace(
                     ran=not rests,
@@ -100,6 +103,8 @@ class Interpreter:
         """The codes of the tensor that a layer writes, int8 (height, width, channels)."""
         layer = self.layers[index]
         codes = self.image.codes[layer.out_codes + self._offsets(layer)]
+        if layer.op == Op.INPUT:
+            return codes[self._real(layer)].reshape(layer.out_height, layer.out_width, -1)
         channels = (layer.out_words - 1) * self.drain + layer.out_valid
         return codes.reshape(layer.out_height, layer.out_width, -1)[:, :, :channels].copy()
 
@@ -109,9 +114,17 @@ class Interpreter:
     def _input(self, layer: Fields, codes: npt.NDArray[np.int8]) -> tuple[Ints, Bools]:
         shape = (layer.out_height, layer.out_width, layer.out_words)
         assert codes.shape == (*shape[:2], layer.in_channels)
-        padded = np.full((*shape[:2], layer.out_words * self.drain), 77, np.int64)  # padding must not matter
-        padded[:, :, : layer.in_channels] = codes
-        return padded.reshape(*shape, self.drain), np.ones(shape, bool)
+        padded = np.full((*shape, self.drain), 77, np.int64)  # padding must not matter
+        padded[self._real(layer)] = codes.ravel()
+        return padded, np.ones(shape, bool)
+
+    def _real(self, layer: Fields) -> Bools:
+        """Which elements of the input are channels, (out_height, out_width, out_words, drain)."""
+        y, x = np.mgrid[: layer.out_height, : layer.out_width][..., None]
+        first = (y + x) % self.image.config.banks * layer.in_channels if layer.spread else 0 * x
+        element = np.arange(layer.out_words * self.drain)
+        real = (first <= element) & (element < first + layer.in_channels)
+        return real.reshape(*real.shape[:2], layer.out_words, self.drain)
 
     def _mac(self, layer: Fields, key: bool) -> tuple[Ints, Bools, int, int]:
         sums = mac_sums(layer, self.image)
@@ -224,11 +237,10 @@ class Interpreter:
         y = np.arange(layer.out_height)[:, None, None] * layer.out_pitch
         return y + np.arange(layer.out_width)[:, None] + np.arange(layer.out_words) * layer.out_width
 
-    def _encode(self, layer: Fields, y: Ints, evaluated: Bools, key: bool) -> int:
-        """Delta encoder: codes (out_height, out_width, out_words, drain), of the evaluated words."""
+    def _encode(self, layer: Fields, y: Ints, evaluated: Bools, valid: Bools, key: bool) -> int:
+        """Delta encoder: codes (out_height, out_width, out_words, drain), of the evaluated words; ``valid``:
+        which elements are channels, of a pixel or of each."""
         offsets, image = self._offsets(layer), self.image
-        valid = np.ones((layer.out_words, self.drain), bool)
-        valid[-1, layer.out_valid :] = False
         address = layer.out_codes + offsets
         reference = np.full_like(y, layer.out_zero_point) if key else image.codes[address].astype(np.int64)
         sent = valid & (np.abs(y - reference) > (0 if key else layer.threshold))

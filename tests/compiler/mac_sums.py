@@ -73,28 +73,34 @@ def _param_rows(layer: Fields, kernel_rows: KernelRows) -> Ints:
 
 
 def _convolution(layer: Fields, image: Image, strip: Strip, row: int, given: Ints) -> Ints:
-    """(out_height, pixels, outputs of a pass): every lane of a class's banks takes the class's elements."""
-    config, share = image.config, 1 << layer.share_log2
+    """(out_height, pixels, outputs of a pass): every lane of a class's banks takes the class's elements, or
+    each of ``side`` parts of its lanes does for the taps n, n + side, ... of a column."""
+    config, share, side = image.config, 1 << layer.share_log2, 1 << layer.side_log2
     units, group = config.banks // share, config.group
+    assert side == 1 or (share == config.banks > 1 and side <= config.taps)
     taps, height = strip.taps, layer.out_height
-    shape = (height, strip.count, layer.kernel_rows, layer.in_words, layer.kernel_columns)
+    shape = (height, strip.count, layer.kernel_rows, layer.in_words, side, layer.kernel_columns)
+    part = np.arange(side)[:, None]
+    first = np.arange(layer.kernel_columns) - part * layer.stride  # kernel column of the event's issue
     rows = (
         row
-        + np.arange(layer.kernel_rows)[:, None, None, None] * layer.kernel_row
-        + np.arange(layer.in_words)[:, None, None] * layer.word_row
-        + np.arange(layer.kernel_columns)[:, None] * layer.tap_rows
+        + np.arange(layer.kernel_rows)[:, None, None, None, None] * layer.kernel_row
+        + np.arange(layer.in_words)[:, None, None, None] * layer.word_row
+        + np.maximum(first, 0)[..., None] * layer.tap_rows
         + np.arange(units * group)
     )
-    sums = np.zeros((height, strip.count, units * config.lanes), np.int64)
+    sums = np.zeros((height, strip.count, units * (config.lanes // side)), np.int64)
     for member in range(share):
         # Element s * banks + k * share + member of a word has row k * group + s.
         elements = [s * config.banks + k * share + member for k in range(units) for s in range(group)]
         fields = np.zeros((*shape, len(elements)))
         at = given[..., elements].transpose(3, 0, 1, 2, 4)[taps.column]
-        fields[:, taps.pixel, :, :, taps.kernel] = at
+        fields[:, taps.pixel, :, :, taps.number % side, taps.kernel] = at
         banks = [unit * share + member for unit in range(units)]
-        lanes = (np.array(banks)[:, None] * config.lanes + np.arange(config.lanes)).ravel()
-        weights = image.weights[rows][..., lanes].reshape(-1, len(lanes)).astype(np.float64)
+        lanes = np.array(banks)[:, None] * config.lanes + np.arange(config.lanes // side)
+        lanes = lanes.ravel() + part * (config.lanes // side)  # (side, lanes of a part)
+        weights = image.weights[rows[..., None], lanes[:, None, None]].reshape(-1, lanes.shape[1])
+        weights = weights.astype(np.float64)
         # Exact in double precision: sums stay below 2**53.
         sums += (fields.reshape(height, strip.count, -1) @ weights).astype(np.int64)
     return sums

@@ -178,12 +178,12 @@ def packed_weights(graph: Graph, array: ArrayConfig = ARRAY) -> np.ndarray:
     assert isinstance(node, Conv | DepthwiseConv)
     weights = np.arange(node.weights.size, dtype=np.int8).reshape(node.weights.shape)
     product = convolution(graph, replace(node, weights=weights))
-    return pack_weights(product, node.strides[1], array).astype("<u4").view(np.int8)
+    return pack_weights(product, node.strides[1], 1, array).astype("<u4").view(np.int8)
 
 
 def test_weights_that_are_all_one_are_a_row() -> None:
     product = average(chain((9, 9, 7), Layer(AveragePool, (3, 3))))
-    assert pack_weights(product, 1, ARRAY).tolist() == [[0x01010101]]
+    assert pack_weights(product, 1, 1, ARRAY).tolist() == [[0x01010101]]
 
 
 def average(graph: Graph) -> Product:

@@ -45,7 +45,7 @@ def test_requests_of_a_row(seed: int) -> None:
     """Blocks, what is asked for in them, and what is complete behind them."""
     network, fields = draw(seed)
     row = Row.of(network, 1)
-    at_once = network.config.taps if network.channelwise(1) else 1
+    at_once = network.config.taps if network.channelwise(1) else 1 << fields.side_log2
     block = 0
     for number, start in enumerate(range(0, fields.out_width, fields.strip)):
         strip = Strip(fields, start, min(fields.strip, fields.out_width - start))
@@ -98,10 +98,11 @@ def test_work_of_the_rows(seed: int) -> None:
                     at = channel // config.drain if network.channelwise(1) else 0
                     reached = np.flatnonzero(work.row.reach[x])
                     touched[at, reached] = True
-                    taps[at, channel % config.drain % config.banks] += len(reached)
+                    turn = (y + x) % config.banks * source.channels if network.spreads(0) else 0
+                    taps[at, (turn + channel) % config.drain % config.banks] += len(reached)
             assert work.live[frame, row] == live
             assert (work.touched[frame, row] == touched).all()
-            if not network.channelwise(1):
+            if network.side(1) == 1 and not network.channelwise(1):
                 assert (work.cycles[frame, row].sum(axis=1) == taps).all()
             else:
                 assert (work.cycles[frame, row].sum(axis=1) <= taps).all()

@@ -61,7 +61,7 @@ def test_other_array_is_named():
         ),
         (
             1,
-            "device: expected protocol version 4, got 9\n"
+            "device: expected protocol version 5, got 9\n"
             "  -> load a bitstream made with this version of Stillframe",
         ),
     ],

@@ -51,3 +51,19 @@ def test_channels_come_back_in_the_models_order() -> None:
     device.hello()
     for codes in read_tensors(device, replace(program, tensors=tensors), [0, 1]).values():
         assert codes.tolist() == [[[0, 1, 2, 3, 4, 5], [10, 11, 12, 13, 14, 15]]]
+
+
+def test_pixels_that_take_turns_with_their_elements() -> None:
+    config = ArrayConfig.parse("4x16")
+    program = make_program(config, height=3, width=5, channels=3)
+    tensors = (replace(program.tensors[0], spread=True), program.tensors[1])
+    fake = FakeDevice(config)
+    codes = np.random.default_rng(0).integers(-128, 128, (3, 5, 3)).astype(np.int8)
+    for y, x, c in np.ndindex(codes.shape):
+        element = 3 * ((y + x) % 4) + c
+        code = np.uint32(int(codes[y, x, c]) & 255) << 8 * (element % 4)
+        fake.memories[Memory.CODES][element // 4, tensors[0].codes + 5 * y + x] |= code
+    device = Device(FakeLink(fake))
+    device.hello()
+    found = read_tensors(device, replace(program, tensors=tensors), [0])[0]
+    np.testing.assert_array_equal(found, codes)

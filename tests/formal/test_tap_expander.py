@@ -8,22 +8,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Assert, Assume, Cat, Module, Mux, Signal, Value
+import pytest
+from amaranth.hdl import Assert, Assume, Cat, Const, Module, Mux, Signal, Value
 from contract import Harness
 from inside import Inside
 from prover import prove
 from tiny_arrays import tiny_array
 
+from stillframe.contract import ArrayConfig
 from stillframe.contract.array import SLOTS
 from stillframe.hw.payloads import LEFT_BITS, PIXEL_BITS, event
 from stillframe.hw.tap_expander import MARK_STEP, TapExpander
 
-CONFIG = tiny_array()
+CONFIGS = {"one bank": tiny_array(), "two banks": tiny_array(2, 1)}  # of 2 and of 4 lane groups
 COLUMNS = 3
 """Kernel columns that are looked at: an event has at most so many taps."""
 
-SETTLING = 4
-"""Cycles from the layer's first until what is computed from its fields is there."""
+
+def _settling(taps: int) -> int:
+    """Cycles from the layer's first until what is computed from its fields is there."""
+    return taps + 2
+
+
+def _side(dut: Any) -> Value:
+    """Kernel columns side by side."""
+    return Mux(dut.layer.depthwise, _config(dut).taps, Const(1) << dut.layer.side_log2)
+
+
+def _column(dut: Any, t: int) -> Value:
+    """Which of them lane group ``t`` has."""
+    return (t * _side(dut)) // _config(dut).taps
+
+
+def _config(dut: Any) -> ArrayConfig:
+    config: ArrayConfig = dut._config
+    return config
 
 
 def _step(layer: Any) -> Value:
@@ -59,12 +78,13 @@ def _surroundings(m: Module, dut: Any, inside: Inside) -> tuple[Value, Value]:
     """A finder and a drain that keep their promises.
 
     Returns:
-        The last mark that was given, and the cycles since the layer was there, up to ``SETTLING``.
+        The last mark that was given, and the cycles since the layer was there, until it is settled.
     """
+    settling = _settling(_config(dut).taps)
     layer, given = dut.layer, dut.i.p
     settled, mark = Signal(3), Signal(PIXEL_BITS)
     pixel = Signal(PIXEL_BITS)
-    m.d.sync += settled.eq(Mux(settled == SETTLING, settled, settled + 1))
+    m.d.sync += settled.eq(Mux(settled == settling, settled, settled + 1))
     m.d.sync += pixel.eq(dut.pixel)
     with m.If(dut.i.valid & dut.i.ready & given.mark):
         m.d.sync += mark.eq(given.complete)
@@ -72,7 +92,8 @@ def _surroundings(m: Module, dut: Any, inside: Inside) -> tuple[Value, Value]:
     m.d.sync += before.eq(dut.o.complete)
     m.d.comb += [
         Assert(inside["before"] == pixel),
-        Assume(~dut.start & (~dut.i.valid | (settled == SETTLING))),
+        Assume(~dut.start & (~dut.i.valid | (settled == settling))),
+        Assume(layer.side_log2 <= (_config(dut).taps.bit_length() - 1 if _config(dut).banks > 1 else 0)),
         Assume((layer.kernel_columns != 0) & (layer.kernel_columns <= COLUMNS)),
         Assume((layer.stride != 0) & (layer.dilation != 0)),
         # The drain goes on to the next pixel if the one before was complete.
@@ -88,26 +109,22 @@ def _surroundings(m: Module, dut: Any, inside: Inside) -> tuple[Value, Value]:
 
 def _settle(m: Module, dut: Any, inside: Inside, settled: Value) -> None:
     """Asserts what is computed from the layer's fields, in so many cycles."""
-    layer, step, groups = dut.layer, _step(dut.layer), CONFIG.taps
-
-    def times(value: Value, plain: int, depthwise: int) -> Value:
-        return Mux(layer.depthwise, depthwise * value, plain * value)
-
+    layer, step, groups, side = dut.layer, _step(dut.layer), _config(dut).taps, _side(dut)
     values = [
         (1, "distance", _reach(step)),
-        (1, "column_step", times(layer.stride, 1, groups)),
-        (3, "place_step_1", _reach(times(step, 1, groups))),
-        (4, "place_step_2", _reach(times(step, 2, 2 * groups))),
-        (3, "last_column_1", _rest(layer.kernel_columns, times(layer.stride, 1, groups))),
-        (4, "last_column_2", _rest(layer.kernel_columns, times(layer.stride, 2, 2 * groups))),
+        (1, "column_step", layer.stride * side),
+        (groups + 1, "place_step_1", _reach(step * side)),
+        (groups + 2, "place_step_2", _reach(step * side * 2)),
+        (groups + 1, "last_column_1", _rest(layer.kernel_columns, layer.stride * side)),
+        (groups + 2, "last_column_2", _rest(layer.kernel_columns, layer.stride * side * 2)),
     ]
     for t in range(groups):
         values += [
-            (2, f"columns_{t}", _rest(layer.kernel_columns, times(layer.stride, 0, t))),
-            (2, f"places_{t}", _reach(times(step, 0, t))),
+            (t + 1, f"columns_{t}", _rest(layer.kernel_columns, layer.stride * _column(dut, t))),
+            (t + 1, f"places_{t}", _reach(step * _column(dut, t))),
         ]
     m.d.comb += [Assert((settled < cycles) | (inside[name] == value)) for cycles, name, value in values]
-    m.d.comb += Assert(~inside["valid"] | (settled == SETTLING))
+    m.d.comb += Assert(~inside["valid"] | (settled == _settling(groups)))
 
 
 def _slots(m: Module, dut: Any, inside: Inside) -> None:
@@ -121,7 +138,7 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     _taps(m, dut, inside)
 
     # Of the event under way.
-    valid, now = inside["valid"], event(CONFIG)(inside["now"])
+    valid, now = inside["valid"], event(_config(dut))(inside["now"])
     more = (now.tap + inside["column_step"] < layer.kernel_columns) & (now.left >= inside["place_step_1"])
     distance = (now.pixel - inside["before"])[:PIXEL_BITS]
     m.d.comb += [
@@ -141,7 +158,7 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
         Assert(ahead(dut.o.complete) <= ahead(mark)),
         Assert(ahead(before) <= ahead(dut.o.complete)),
     ]
-    for t in range(CONFIG.taps):
+    for t in range(_config(dut).taps):
         pixel, enabled = ahead(dut.o.pixels[t]), dut.o.enable[t]
         m.d.comb += Assert(~enabled | ((pixel < SLOTS) & (pixel >= ahead(before))))
 
@@ -152,9 +169,9 @@ def _taps(m: Module, dut: Any, inside: Inside) -> None:
     valid, column_step, place_step, row_step = (
         inside[name] for name in ("valid", "column_step", "place_step_1", "row_step")
     )
-    now, was = event(CONFIG)(inside["now"]), Signal(event(CONFIG), name="was")
+    now, was = event(_config(dut))(inside["now"]), Signal(event(_config(dut)), name="was")
     was_valid, taken = Signal(), Signal()
-    offered = Signal(event(CONFIG), name="offered")
+    offered = Signal(event(_config(dut)), name="offered")
     m.d.sync += [was.eq(now), was_valid.eq(valid), offered.eq(dut.i.p)]
     rows = Signal.like(row_step)  # of WEIGHTS, as it was then: how it is computed is not looked at here
     m.d.sync += rows.eq(row_step)
@@ -178,14 +195,15 @@ def _taps(m: Module, dut: Any, inside: Inside) -> None:
         Assert(~given | ((dut.o.values == was.values) & (dut.o.row == was.weight))),
     ]
     step = _step(layer)
-    for t in range(CONFIG.taps):
-        column = was.tap + Mux(layer.depthwise, t * layer.stride, 0)
-        left = Mux(layer.depthwise, t * step, 0)
+    for t in range(_config(dut).taps):
+        column = was.tap + _column(dut, t) * layer.stride
+        left = _column(dut, t) * step
         m.d.comb += [
             Assert(~given | (dut.o.enable[t] == (column < layer.kernel_columns) & (was.left >= left))),
             Assert(~dut.o.enable[t] | (dut.o.pixels[t] == (was.pixel - left)[:PIXEL_BITS])),
         ]
 
 
-def test_a_tap_waits_for_its_slot_and_marks_wait_for_taps() -> None:
-    prove(Harness(TapExpander(CONFIG), _slots), depth=2)
+@pytest.mark.parametrize("banks", CONFIGS)
+def test_a_tap_waits_for_its_slot_and_marks_wait_for_taps(banks: str) -> None:
+    prove(Harness(TapExpander(CONFIGS[banks]), _slots), depth=2)

@@ -34,6 +34,7 @@ class Window:
     dilation: int = 1
     tap_rows: int = 1
     depthwise: bool = False
+    side_log2: int = 0
     share_log2: int = 0
     pass_macs: int = 0
     last_macs: int = 0
@@ -55,10 +56,13 @@ class Window:
             tap, place = tap + self.stride, place - self.distance
         return found
 
+    def side(self, config: ArrayConfig) -> int:
+        """Kernel columns that a bank works on in a cycle."""
+        return config.taps if self.depthwise else 1 << self.side_log2
+
     def cycles(self, config: ArrayConfig, event: Event) -> int:
         """Cycles in which the bank multiplies for an event."""
-        taps = len(self.pixels(event["tap"], event["left"]))
-        return -(-taps // config.taps) if self.depthwise else taps
+        return -(-len(self.pixels(event["tap"], event["left"])) // self.side(config))
 
 
 class Banks:
@@ -72,14 +76,11 @@ class Banks:
     def add(self, bank: int, pixel: int, event: Event) -> None:
         """An event whose first tap is for a pixel."""
         config, window = self.config, self.window
-        counted = window.depthwise or bank < 1 << window.share_log2
+        counted, side = window.depthwise or bank < 1 << window.share_log2, window.side(config)
         for n, place in enumerate(window.pixels(event["tap"], event["left"])):
-            number = n // config.taps if window.depthwise else n
-            step = config.taps * window.stride if window.depthwise else window.stride
-            row = self.weights[event["weight"] + number * step * window.tap_rows]
-            group = n % config.taps * config.group
-            lanes = range(group, group + config.group) if window.depthwise else range(config.lanes)
-            for lane in lanes:
+            number, part = divmod(n, side)
+            row = self.weights[event["weight"] + number * side * window.stride * window.tap_rows]
+            for lane in range(part * config.lanes // side, (part + 1) * config.lanes // side):
                 product = event["values"][lane % config.group] * row[bank * config.lanes + lane]
                 key = pixel + place - event["left"], bank, lane
                 self.acc[key] = wrap(self.acc[key] + product)
@@ -128,8 +129,8 @@ class Script:
         rng, config, window = self._rng, self.banks.config, self.banks.window
         tap, place = rng.randrange(window.kernel_columns), rng.randint(max(0, low - 3), high - 1)
         places = window.pixels(tap, place)
-        step = config.taps * window.stride if window.depthwise else window.stride
-        rows = len(places) // (config.taps if window.depthwise else 1) * step * window.tap_rows + 1
+        side = window.side(config)
+        rows = len(places) // side * side * window.stride * window.tap_rows + 1
         if not all(low <= p < high for p in places) or rows > len(self.banks.weights):
             return
         extreme = (-255, 255, 0, rng.randrange(-255, 256))

@@ -119,18 +119,21 @@ class Bench:
                         assert acc[bank * lanes + lane] == wanted, f"pixel {pixel}, bank {bank}, lane {lane}"
         assert (self.events, self.macs) == (script.banks.events, script.banks.macs)
 
-    def window(self, depthwise: bool) -> Window:
-        """Any layer."""
+    def window(self, kind: str) -> Window:
+        """Any layer, ``plain``, ``depthwise``, or with kernel columns ``side`` by side if the array can."""
         rng, banks = self.rng, self.config.banks
+        depthwise = kind == "depthwise"
         stride = rng.choice((1, 1, 2, 3, 4))
-        share = banks.bit_length() - 1 if depthwise else rng.randrange(banks.bit_length())
-        top = self.config.total_lanes >> share
+        side = rng.randint(1, self.config.taps.bit_length() - 1) if kind == "side" and banks > 1 else 0
+        share = banks.bit_length() - 1 if depthwise or side else rng.randrange(banks.bit_length())
+        top = self.config.total_lanes >> share + side
         return Window(
             kernel_columns=rng.randint(1, 9),
             stride=stride,
             dilation=rng.choice((1, 2)) if stride == 1 else 1,
             tap_rows=rng.randrange(2) if depthwise else rng.choice((1, 2, 4)),
             depthwise=depthwise,
+            side_log2=side,
             share_log2=share,
             pass_macs=rng.randint(0, top),
             last_macs=rng.randint(0, top),
@@ -138,13 +141,13 @@ class Bench:
 
 
 @cocotb.test()
-@cocotb.parametrize(stall=[0.0, 0.3, 0.7], depthwise=[False, True])
-async def sums_of_events(dut: Any, stall: float, depthwise: bool) -> None:
-    bench = Bench(dut, stall, int(depthwise))
+@cocotb.parametrize(stall=[0.0, 0.3, 0.7], kind=["plain", "depthwise", "side"])
+async def sums_of_events(dut: Any, stall: float, kind: str) -> None:
+    bench = Bench(dut, stall, len(kind))
     await start(dut)
     await bench.load()
     for _ in range(6):
-        script = await bench.begin(bench.window(depthwise))
+        script = await bench.begin(bench.window(kind))
         for count in (1, 3, 40, 17, 8):
             script.strip(count, bench.rng.choice((0.1, 0.5, 2)), bench.rng.choice((4, 8, 31)))
         await bench.check(script)
@@ -210,19 +213,24 @@ async def a_tap_a_cycle(dut: Any) -> None:
 
 
 @cocotb.test()
-async def lane_groups_share_a_depthwise_event(dut: Any) -> None:
-    """``taps`` kernel columns a cycle."""
+async def lane_groups_share_an_event(dut: Any) -> None:
+    """``taps`` kernel columns a cycle of a depthwise layer, others as many as they have side by side."""
     bench = Bench(dut)
     await start(dut)
     await bench.load()
-    await bench.begin(Window(kernel_columns=9, depthwise=True))
-    bench.holding = True
-    for source in bench.sources:
-        source.send(plain(bench.config, 15, tap) for tap in (0, 5, 8, 0))
-    await wait(dut, 60)
-    for taken in bench.taken:
-        parts = [-(-columns // bench.config.taps) for columns in (9, 4, 1)]
-        assert [b - a for a, b in pairwise(taken.cycles)] == parts
+    sides = range(bench.config.taps.bit_length() if bench.config.banks > 1 else 1)
+    for window in (
+        Window(kernel_columns=9, depthwise=True),
+        *(Window(kernel_columns=9, side_log2=side) for side in sides),
+    ):
+        await bench.begin(window)
+        bench.holding = True
+        for source in bench.sources:
+            source.send(plain(bench.config, 15, tap) for tap in (0, 5, 8, 0))
+        await wait(dut, 60)
+        for taken in bench.taken:
+            parts = [-(-columns // window.side(bench.config)) for columns in (9, 4, 1)]
+            assert [b - a for a, b in pairwise(taken.cycles)] == parts
 
 
 @cocotb.test()
@@ -276,12 +284,12 @@ async def reset_in_mid_stream(dut: Any, stall: float) -> None:
     await start(dut)
     await bench.load()
     for cycles in range(1, 24, 2):
-        script = await bench.begin(bench.window(False))
+        script = await bench.begin(bench.window("plain"))
         script.strip(40, 2)
         for source, events in zip(bench.sources, script.events, strict=True):
             source.send(events)
         await wait(dut, cycles)
         await reset(dut, *bench.sources, *bench.taken, cycles=1 + cycles % 3)
-        script = await bench.begin(bench.window(False))
+        script = await bench.begin(bench.window("plain"))
         script.strip(9, 1)
         await bench.check(script)

@@ -25,17 +25,20 @@ Place = tuple[int, int, int, int, int, int]
 WordTuple = tuple[int, tuple[int, ...], int, Place]
 
 
-def words_of(codes: np.ndarray, pixels: list[tuple[int, int]], drain: int) -> Iterator[WordTuple]:
+def words_of(
+    codes: np.ndarray, pixels: list[tuple[int, int]], drain: int, spread: bool = False
+) -> Iterator[WordTuple]:
     """(offset, codes, valid, place) of each word of the given (y, x)."""
     _, width, channels = codes.shape
     words, mask_words = -(-channels // drain), -(-width // MASK_COLUMNS)
     for y, x in pixels:
         for w in range(words):
             part = codes[y, x, w * drain : (w + 1) * drain].tolist()
-            padded = (*part, *[ZERO_POINT] * (drain - len(part)))
+            before = (y + x) % CONFIGS[drain].banks * channels if spread else 0
+            padded = (*[ZERO_POINT] * before, *part, *[ZERO_POINT] * (drain - before - len(part)))
             block, column = divmod(x, MASK_COLUMNS)
             place = y, y * words * mask_words, block, column, int(w == 0), int(w == words - 1)
-            yield (y * words + w) * width + x, padded, (1 << len(part)) - 1, place
+            yield (y * words + w) * width + x, padded, (1 << len(part)) - 1 << before, place
 
 
 class Bench:
@@ -48,6 +51,7 @@ class Bench:
         mode: Mode = Mode.DELTA,
         key: bool = False,
         stall: float = 0,
+        spread: bool = False,
     ) -> None:
         self.dut = FrameReceiver(CONFIGS[drain])
         self.rng = random.Random(drain)
@@ -58,6 +62,7 @@ class Bench:
         words = -(-channels // drain)
         self._fields = {
             "in_channels": channels,
+            "spread": int(spread),
             "out_width": width,
             "out_height": height,
             "out_words": words,
@@ -101,12 +106,19 @@ class Bench:
         )
 
 
+EVERY_CASE = [
+    (drain, shape, False)
+    for drain in (32, 16, 4, 2, 1)
+    for shape in ((3, 7, 3), (2, 19, 1), (4, 3, 4), (2, 9, 11), (1, 1, 40))
+]
+SPREAD = [(drain, shape, True) for drain in (32, 16) for shape in ((6, 7, 3), (5, 19, 1), (2, 9, 2))]
+
+
 @pytest.mark.parametrize("stall", [0, 0.5])
-@pytest.mark.parametrize("shape", [(3, 7, 3), (2, 19, 1), (4, 3, 4), (2, 9, 11), (1, 1, 40)])
-@pytest.mark.parametrize("drain", [32, 16, 4, 2, 1])
-def test_words_of_dense_and_changed_frames(drain, shape, stall):
+@pytest.mark.parametrize(("drain", "shape", "spread"), EVERY_CASE + SPREAD)
+def test_words_of_dense_and_changed_frames(drain, shape, spread, stall):
     rng = np.random.default_rng(drain)
-    b = Bench(drain, shape, stall=stall)
+    b = Bench(drain, shape, stall=stall, spread=spread)
     height, width, _ = shape
     everywhere = [(y, x) for y in range(height) for x in range(width)]
 
@@ -115,7 +127,7 @@ def test_words_of_dense_and_changed_frames(drain, shape, stall):
         await b.begin(ctx)
         for payload in encode_runs(sent):
             assert (await b.give(ctx, payload))[1:] == (False, False)
-        assert b.words == list(words_of(sent, everywhere, drain))
+        assert b.words == list(words_of(sent, everywhere, drain, spread))
         for share in (0.1, 0.5, 0.0, 1.0):
             changed = rng.random(shape[:2]) < share
             new = np.where(changed[..., np.newaxis], sent ^ 0x55, sent)
@@ -124,7 +136,10 @@ def test_words_of_dense_and_changed_frames(drain, shape, stall):
             for payload in encode_runs(new, sent):
                 assert await b.give(ctx, payload) == (True, False, False)
             taken = [p for p in everywhere if changed[p]]
-            want, every = set(words_of(new, taken, drain)), list(words_of(new, everywhere, drain))
+            want, every = (
+                set(words_of(new, taken, drain, spread)),
+                list(words_of(new, everywhere, drain, spread)),
+            )
             assert want <= set(b.words)
             assert b.words == [word for word in every if word in b.words], "each word once, pixel by pixel"
             sent = new
