@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Module, Signal
+from amaranth.hdl import ClockDomain, DomainRenamer, Module
 from amaranth.lib import io
-from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
+from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.vendor import LatticeECP5Platform, LatticeICE40Platform
 
 from .ice40_pll import Ice40Pll, ice40_dividers
 from .pll import Ecp5Pll, ecp5_dividers
-
-POWER_ON = 15e-6
-"""Seconds for which an iCE40 is held in reset: its block RAM, with the microprogram, reads as 0 for the first
-three millionths of a second or so after configuration, which Lattice says nothing of; this is what Amaranth's
-platform waits, five times as long."""
+from .power_on import POWER_ON, PowerOnReset
 
 
 def add_clock(m: Module, platform: Any, mhz: float) -> float:
@@ -55,15 +51,8 @@ def _ice40(m: Module, sync: ClockDomain, platform: Any, reference_mhz: float, mh
     m.submodules.pll = pll = Ice40Pll(dividers, platform.request(platform.default_clk, dir="-").io)
     m.d.comb += [sync.clk.eq(pll.o), power_on.clk.eq(pll.o)]
     # nextpnr works out the clock's constraint from the oscillator's and the dividers.
-    # Flip-flops are 0 after configuration, whatever they are said to be.
-    locked, ready = Signal(), Signal()
-    m.submodules.locked = FFSynchronizer(pll.locked, locked, o_domain="power_on")
-    cycles = math.ceil(POWER_ON * dividers.mhz * 1e6)
-    waited = Signal(range(cycles + 1))
-    m.d.power_on += ready.eq(waited == cycles)
-    with m.If(~locked):
-        m.d.power_on += waited.eq(0)
-    with m.Elif(waited != cycles):
-        m.d.power_on += waited.eq(waited + 1)
-    m.d.comb += sync.rst.eq(~ready)
-    return dividers.mhz * 1e6
+    clock_hz = dividers.mhz * 1e6
+    reset = PowerOnReset(math.ceil(POWER_ON * clock_hz))
+    m.submodules.reset = DomainRenamer("power_on")(reset)
+    m.d.comb += [reset.locked.eq(pll.locked), sync.rst.eq(~reset.ready)]
+    return clock_hz

@@ -1,14 +1,17 @@
-"""The watchdog, and the lights."""
+"""The watchdog, the lights, the reset at power-on."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from amaranth.sim import Simulator
 
+from stillframe.driver.serial_port import PATIENCE
 from stillframe.hw.boards.lights import StatusLights
-from stillframe.hw.boards.watchdog import Watchdog
+from stillframe.hw.boards.power_on import PowerOnReset
+from stillframe.hw.boards.watchdog import Watchdog, limit_bits
 
 
 def simulate(component: Any, bench: Any) -> None:
@@ -82,3 +85,34 @@ def test_lights() -> None:
     assert 300 < working[0] < 304
     assert 16 <= len(working) <= 2 * 256 // 8 + 2
     assert not any(lights & 8 for lights in seen)
+
+
+@pytest.mark.parametrize("clock_mhz", [24, 80])
+def test_the_limit_is_some_seconds(clock_mhz: int) -> None:
+    """Less than a host waits for an answer."""
+    assert PATIENCE / 2 < (1 << limit_bits(clock_mhz * 1e6)) / (clock_mhz * 1e6) < PATIENCE
+
+
+def test_power_on_waits_for_a_lock_that_lasts() -> None:
+    dut = PowerOnReset(20)
+
+    async def ready_in(ctx: Any, cycles: int) -> list[int]:
+        seen = []
+        for cycle in range(cycles):
+            _, _, ready = await ctx.tick().sample(dut.ready)
+            if ready:
+                seen.append(cycle)
+        return seen
+
+    async def bench(ctx: Any) -> None:
+        assert await ready_in(ctx, 50) == []
+        for locked in (1, 0):  # for too short a time
+            ctx.set(dut.locked, locked)
+            assert await ready_in(ctx, 15) == []
+        ctx.set(dut.locked, 1)
+        assert await ready_in(ctx, 50) == list(range(23, 50))  # 2 cycles of synchroniser, 1 of the register
+        ctx.set(dut.locked, 0)
+        await ctx.tick().repeat(5)
+        assert await ready_in(ctx, 50) == []
+
+    simulate(dut, bench)
