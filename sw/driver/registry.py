@@ -11,7 +11,6 @@ from ..contract.memory_map import array_of
 from .device import Device
 from .transport import Transport
 
-
 Opener = Callable[..., Transport]
 """Opens a transport; takes the array, the address behind the kind, and the options of :func:`open_device`."""
 
@@ -45,7 +44,7 @@ TRANSPORTS: dict[str, Opener] = {
 """What opens a transport, by the device's kind."""
 
 SIMULATED = frozenset({"sim", "simserial"})
-"""Kinds of devices that become the array that is asked for; the others are one, and None opens them as well."""
+"""Kinds of devices that become the array asked for. The others are one, and are opened for None, too."""
 
 
 def check_name(name: str) -> None:

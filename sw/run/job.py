@@ -37,7 +37,7 @@ class Options:
     """What is asked for; the command line's options of the same names.
 
     ``array`` None means the one that the device is, or if it is simulated 1x16 (of the part ``virtual`` if an
-    85F is too small); ``threshold`` and ``mode`` None mean 0 and auto. For all three a program file has its own.
+    85F is too small); ``threshold`` and ``mode`` None mean 0 and auto; all three a program file's own.
     """
 
     model: str
@@ -140,7 +140,7 @@ class Job:
             raise StillframeError(
                 f"--array {self.options.array}: expected the array that device {self.options.device} is, "
                 f"{there.name}, got {asked.name}",
-                "leave it out to compile for the device, or load a bitstream of that array (stillframe flash)",
+                "leave it out to compile for the device, or load that array's bitstream (stillframe flash)",
             )
         return there or asked
 

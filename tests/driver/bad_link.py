@@ -9,9 +9,9 @@ from stillframe.contract.packets import SYNC
 from stillframe.driver import Transport
 
 FAULTS = ("flip", "drop", "insert", "lose", "cut", "repeat", "swap", "delay", "merge")
-"""What strikes a piece of the stream, a request or a part of an answer: bits change; bytes go missing; bytes are
-made up; all of it is gone; its end is gone; all of it comes twice; its halves come in the other order; it comes
-behind the next piece; its middle is gone together with the next piece's beginning."""
+"""What strikes a piece of the stream, a request or a part of an answer: bits change; bytes go missing; bytes
+are made up; all of it is gone; its end is gone; all of it comes twice; its halves come in the other order; it
+comes behind the next piece; its end is gone together with the next piece's beginning."""
 
 
 class BadLink(Transport):

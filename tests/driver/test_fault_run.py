@@ -13,7 +13,7 @@ from stillframe.contract import ArrayConfig
 from stillframe.driver import Device, LinkError, Session
 from stillframe.driver.device import ATTEMPTS
 from stillframe.driver.session import RESTARTS
-from stillframe.sim.native import CLOCK_HZ, open_component, open_sim
+from stillframe.sim.native import CLOCK_HZ, open_sim
 
 RATES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.15)
 """Shares of the pieces that are struck; another one is drawn every :data:`SPELL` frames."""
@@ -31,7 +31,7 @@ REQUESTS = 40
     ("config", "packets"),
     [
         pytest.param(LARGE, 2_000, id="large"),
-        pytest.param(COMPACT, 400, id="compact"),
+        pytest.param(COMPACT, 1_500, id="compact"),
         pytest.param(LARGE, 100_000, id="large-long", marks=pytest.mark.full),
         pytest.param(COMPACT, 10_000, id="compact-long", marks=pytest.mark.full),
     ],

@@ -1,4 +1,4 @@
-"""A network so small that a frame takes some hundred cycles, with frames whose answers the golden model knows."""
+"""A network of some hundred cycles a frame, and frames whose answers the golden model knows."""
 
 from __future__ import annotations
 
