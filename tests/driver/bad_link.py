@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 from stillframe.contract.packets import SYNC
 from stillframe.driver import Transport
 
-FAULTS = ("flip", "drop", "insert", "lose", "cut", "repeat", "swap", "delay", "merge")
+FAULTS = ("flip", "drop", "insert", "lose", "cut", "repeat", "swap", "delay", "merge", "out", "reset")
 """What strikes a piece of the stream, a request or a part of an answer: bits change; bytes go missing; bytes
 are made up; all of it is gone; its end is gone; all of it comes twice; its halves come in the other order; it
-comes behind the next piece; its end is gone together with the next piece's beginning."""
+comes behind the next piece; its end is gone together with the next piece's beginning; it and some more
+pieces, both ways, are gone; the device starts anew."""
 
 
 class BadLink(Transport):
@@ -19,6 +21,7 @@ class BadLink(Transport):
 
     Args:
         line: The flawless one.
+        reset: Has the device start anew.
         seed: Of all that happens.
 
     Attributes:
@@ -27,13 +30,15 @@ class BadLink(Transport):
         spoilt: Requests so far that the device cannot have got whole when they were sent.
     """
 
-    def __init__(self, line: Transport, seed: int) -> None:
+    def __init__(self, line: Transport, reset: Callable[[], None], seed: int) -> None:
         self.line, self.rate = line, 0.0
+        self._reset = reset
         self.struck: Counter[str] = Counter()
         self.spoilt = 0
         self._rng = random.Random(seed)
         self._late: dict[bool, bytes] = {False: b"", True: b""}
         self._missing = {False: 0, True: 0}
+        self._out = 0
         self._arrived = bytearray()
 
     def write(self, data: bytes) -> None:
@@ -62,6 +67,9 @@ class BadLink(Transport):
         """What arrives instead of a piece."""
         if not data:
             return data
+        if self._out:
+            self._out -= 1
+            return b""
         gone, self._missing[to_host] = self._missing[to_host], 0
         late, self._late[to_host] = self._late[to_host], b""
         data = data[gone:]
@@ -95,4 +103,8 @@ class BadLink(Transport):
             case "merge":
                 self._missing[to_host] = rng.randint(1, 8)
                 return data[:at]
+            case "out":
+                self._out = rng.randint(1, 30)
+            case "reset":
+                self._reset()
         return b""

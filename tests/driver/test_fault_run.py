@@ -15,10 +15,10 @@ from stillframe.driver.device import ATTEMPTS
 from stillframe.driver.session import RESTARTS
 from stillframe.sim.native import CLOCK_HZ, open_sim
 
-RATES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.15)
-"""Shares of the pieces that are struck; another one is drawn every :data:`SPELL` frames."""
+RATES = (0, 0.001, 0.003, 0.01, 0.03, 0.1)
+"""Shares of the pieces that are struck, each for :data:`SPELL` frames."""
 
-SPELL = 20
+SPELL = 10
 
 TIMEOUT = {LARGE: 4_000, COMPACT: 30_000}
 """Cycles to wait for a byte: more than a request takes with all that may go before it."""
@@ -40,14 +40,13 @@ def test_every_answer_is_right_and_every_loss_is_noticed(config: ArrayConfig, pa
     case = tiny_case(config)
     rng = random.Random(packets)
     with open_sim(config) as simulation:
-        link = BadLink(simulation, seed=packets)
+        link = BadLink(simulation, simulation.reset, seed=packets)
         device = Device(link, timeout=TIMEOUT[config] / CLOCK_HZ)
         session = Session(device, case.program)
         longest = (RESTARTS + 1) * REQUESTS * ATTEMPTS * 4 * TIMEOUT[config]
         given_up = keys = frames = index = 0
         while device.statistics.requests + device.statistics.retries < packets:
-            if frames % SPELL == 0:
-                link.rate = rng.choice(RATES)
+            link.rate = RATES[frames // SPELL % len(RATES)]
             frames += 1
             index = (index + rng.choice((0, 1, 1, 2, 17))) % len(case.frames)
             before, spoilt, cycles = device.statistics, link.spoilt, simulation.cycles
@@ -82,4 +81,5 @@ def test_every_answer_is_right_and_every_loss_is_noticed(config: ArrayConfig, pa
         f"{link.spoilt:,} requests spoilt, {keys:,} key frames, {given_up:,} frames given up; {statistics}"
     )
     assert set(link.struck) == set(FAULTS)
-    assert given_up < frames / 10 < frames / 10 + keys < frames / 2
+    assert keys > 1
+    assert given_up < frames / 10
