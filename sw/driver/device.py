@@ -20,7 +20,7 @@ ATTEMPTS = 8
 """Times that a request is sent before the link counts as broken."""
 
 GREETINGS = 3
-"""Times that a HELLO is sent, before the line is interrupted and after."""
+"""Times that a HELLO is left without an answer, before the line is interrupted and after."""
 
 WRITE_WORDS = (PACKET_BYTES - 6) // 4
 """32-bit words that fit into a WRITE."""
@@ -159,7 +159,7 @@ class Device:
     def _greet(self) -> None:
         self._flush()
         self._reader.discard()
-        self._request(Packet.HELLO, b"", "HELLO", attempts=min(GREETINGS, self._attempts))
+        self._request(Packet.HELLO, b"", "HELLO", silences=GREETINGS)
 
     def check(self, config: ArrayConfig) -> None:
         """See that the device is the array ``config``, whatever part it is in.
@@ -233,17 +233,21 @@ class Device:
         self.close()
 
     def _request(
-        self, kind: Packet, payload: bytes, what: str, expected: int = 0, attempts: int | None = None
+        self, kind: Packet, payload: bytes, what: str, expected: int = 0, silences: int | None = None
     ) -> bytes:
-        """Have a request carried out; returns the ``expected`` bytes after the response's status."""
-        attempts = attempts or self._attempts
+        """Have a request carried out; returns the ``expected`` bytes after the response's status. It is given
+        up earlier after so many ``silences``."""
         self._sequence = (self._sequence + 1) % 256
         packet = encode(kind, self._sequence, payload)
         self._statistics.requests += 1
-        for attempt in range(attempts):
+        attempt, timeouts = 0, self._statistics.timeouts
+        while attempt < self._attempts and self._statistics.timeouts - timeouts < (
+            silences or self._attempts
+        ):
             if attempt:
                 self._statistics.retries += 1
                 self._flush()
+            attempt += 1
             self._send(packet)
             if kind == Packet.HELLO:
                 self._line = self._transport.reconnections
@@ -266,7 +270,7 @@ class Device:
                 )
             return data
         raise LinkError(
-            f"link: expected an answer to {what}, got none that is whole in {attempts} attempts",
+            f"link: expected an answer to {what}, got none that is whole in {attempt} attempts",
             "check power and cable, that nothing else uses the port, and that the bitstream is loaded",
         )
 

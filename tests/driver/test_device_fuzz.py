@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,11 @@ SCRATCH = 100
 
 QUIET = {LARGE: 4_000, COMPACT: 30_000}
 """Cycles without an answer after which none is on its way."""
+
+BYTE = {LARGE: 4, COMPACT: 60}
+"""More cycles than a byte takes."""
+
+EXAMPLES = [50, pytest.param(1_000, marks=pytest.mark.full)]
 
 RUNS = bytes([0, 16]) + bytes(range(32))
 """The pixels of a frame of the tiny network."""
@@ -87,33 +93,62 @@ def scratch(memory: Memory, config: ArrayConfig) -> range:
     return range(rows(memory, config) - SCRATCH, rows(memory, config))
 
 
+def weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
+    """One of the strategies, each as often as its number says; ``one_of`` takes equal ones together."""
+    return st.sampled_from([strategy for count, strategy in choices for _ in range(count)]).flatmap(
+        lambda strategy: strategy
+    )
+
+
 MEMORIES = st.sampled_from([Memory.STATE, Memory.CODES])
+COLUMNS = st.sampled_from([0, 0, 0, 1, 4])
+ROWS = st.integers(0, SCRATCH + 2)
 WORDS = st.lists(st.integers(0, 127), max_size=6)
 REQUESTS = st.one_of(
     st.just((Packet.HELLO, b"")),
     st.tuples(st.just(Packet.BEGIN), st.binary(min_size=1, max_size=1)),
     st.tuples(st.just(Packet.INPUT), st.just(RUNS) | st.binary(max_size=40)),
     st.just((Packet.RUN, b"")),
-    st.tuples(st.just("read"), st.sampled_from([*Memory, 8, 255]), st.integers(0, 5), st.integers(0, 110)),
-    st.tuples(st.just("write"), MEMORIES, st.integers(0, 4), st.integers(0, 110), WORDS),
+    st.tuples(st.just("read"), MEMORIES, COLUMNS, ROWS),
+    st.tuples(st.just("read"), st.sampled_from([*Memory, 8, 255]), COLUMNS, ROWS),
+    st.tuples(st.just("write"), MEMORIES, COLUMNS, ROWS, WORDS),
     st.tuples(st.sampled_from([*Packet, 0, 7, 0x81, 255]), st.binary(max_size=5)),
 )
 """(type, payload), but for accesses to the scratch rows: their row is counted from the first of these."""
 
-SEQUENCES = st.sampled_from([1] * 8 + [0, 0, 2, 255])
+STEPS = st.sampled_from([1] * 8 + [0, 0, 2, 255])
 """How far a request's sequence number is from the last one's."""
 
-CHANGES = st.one_of(
-    st.just(("none", 0, b"")),
-    st.just(("none", 0, b"")),
-    st.tuples(st.sampled_from(["flip", "cut", "delete"]), st.integers(0, 1 << 11), st.just(b"")),
-    st.tuples(st.just("insert"), st.integers(0, 1 << 11), st.binary(min_size=1, max_size=4)),
+WHOLE = "none", 0, b""
+CHANGES = weighted(
+    (6, st.just(WHOLE)),
+    (2, st.tuples(st.sampled_from(["flip", "cut", "delete"]), st.integers(0, 1 << 11), st.just(b""))),
+    (1, st.tuples(st.just("insert"), st.integers(0, 1 << 11), st.binary(min_size=1, max_size=4))),
 )
 """(what becomes of a packet, bit where it does, bytes made up)."""
 
-NOISE = st.lists(st.just(SYNC) | st.integers(0, 255), max_size=60).map(bytes) | st.integers(
-    PACKET_BYTES + 1, 0xFFFF
-).map(lambda length: struct.pack("<BBBH", SYNC, Packet.WRITE, 0, length))
+NOISE = st.one_of(
+    st.lists(st.just(SYNC) | st.integers(0, 255), max_size=60).map(bytes),
+    st.binary(max_size=60).map(lambda data: data + bytes(MAX_PACKET_BYTES)),
+    st.integers(PACKET_BYTES + 1, 0xFFFF).map(lambda n: struct.pack("<BBBH", SYNC, Packet.WRITE, 0, n)),
+)
+FRAMES = st.sampled_from([1, 1, 1, 0]).map(
+    lambda key: [
+        ((Packet.BEGIN, bytes([key])), 1, WHOLE),
+        ((Packet.INPUT, RUNS), 1, WHOLE),
+        ((Packet.RUN, b""), 1, WHOLE),
+    ]
+)
+PIECES = st.lists(
+    weighted(
+        (6, st.tuples(REQUESTS, STEPS, CHANGES).map(lambda piece: [piece])),
+        (2, FRAMES),
+        (1, NOISE.map(lambda piece: [piece])),
+    ),
+    min_size=3,
+    max_size=30,
+).map(lambda parts: [piece for part in parts for piece in part])
+"""Bytes, or requests, each with its step of the sequence number and its change; a frame's three are whole."""
 
 
 def packet(request: tuple, sequence: int, config: ArrayConfig) -> bytes:
@@ -149,23 +184,26 @@ def changed(data: bytes, change: tuple[str, int, bytes]) -> bytes:
     return data
 
 
-@settings(deadline=None, max_examples=100)
-@given(pieces=st.lists(NOISE | st.tuples(REQUESTS, SEQUENCES, CHANGES), max_size=25))
-def test_any_bytes_are_answered_as_by_the_device_in_plain_python(bench: Bench, pieces: list) -> None:
+def check_bytes(bench: Bench, pieces: list) -> None:
+    """Give both devices the same bytes, and compare what they answer and what is in their memories then."""
     config, simulation, oracle = bench.config, bench.simulation, bench.oracle
+    simulation.reset()
+    oracle.reset()
     device, twin = Device(simulation), Device(FakeLink(oracle))
     for memory in (Memory.STATE, Memory.CODES):  # as they were before the last example
         for column in range(columns(memory, config)):
             for each in (device, twin):
                 each.hello()
                 each.write(memory, column, scratch(memory, config)[0], [0] * SCRATCH)
-    expected = b""
+    expected, given_bytes = b"", 0
     for piece in [*pieces, bytes(MAX_PACKET_BYTES)]:
         if isinstance(piece, tuple):
             request, step, change = piece
             piece = changed(packet(request, (oracle._last + step) % 256, config), change)
         simulation.write(piece)
         expected += oracle.feed(piece)
+        given_bytes += len(piece)
+    simulation.run(BYTE[config] * given_bytes)
     assert bench.answers() == parsed(expected)
     device = Device(simulation, attempts=1, timeout=QUIET[config] / CLOCK_HZ)
     device.check(config)
@@ -174,6 +212,11 @@ def test_any_bytes_are_answered_as_by_the_device_in_plain_python(bench: Bench, p
         for column in range(columns(memory, config)):
             there = device.read(memory, column, place[0], SCRATCH)
             np.testing.assert_array_equal(there, oracle.memories[memory][column, place])
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_any_bytes_are_answered_as_by_the_device_in_plain_python(bench: Bench, examples: int) -> None:
+    given(PIECES)(settings(deadline=None, max_examples=examples)(lambda drawn: check_bytes(bench, drawn)))()
 
 
 class Interloper(Transport):
@@ -232,9 +275,8 @@ INTRUSIONS = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=60)
-@given(plan=st.lists(INTRUSIONS, max_size=20))
-def test_bytes_put_between_a_session_and_its_device_spoil_no_answer(bench: Bench, plan: list) -> None:
+def check_session(bench: Bench, plan: list) -> None:
+    """Run some frames while bytes are put in between, and some more when that is over."""
     case, quiet = bench.case, QUIET[bench.config] / CLOCK_HZ
     link = Interloper(bench.simulation, [])
     session = Session(Device(link, timeout=quiet), case.program)
@@ -251,3 +293,9 @@ def test_bytes_put_between_a_session_and_its_device_spoil_no_answer(bench: Bench
         result = session.run(case.frames[index])
         np.testing.assert_array_equal(result.outputs["output"], case.answers[index])
     assert not result.key
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_bytes_put_between_a_session_and_its_device_spoil_no_answer(bench: Bench, examples: int) -> None:
+    plans = st.lists(INTRUSIONS, max_size=20)
+    given(plans)(settings(deadline=None, max_examples=examples)(lambda plan: check_session(bench, plan)))()
