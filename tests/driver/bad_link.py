@@ -6,14 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from stillframe.contract.packets import SYNC
+from stillframe.contract.packets import CRC_BYTES, HEADER_BYTES, SYNC
 from stillframe.driver import Transport
 
 FAULTS = ("flip", "drop", "insert", "lose", "cut", "repeat", "swap", "delay", "merge", "out", "reset")
-"""What strikes a piece of the stream, a request or a part of an answer: bits change; bytes go missing; bytes
-are made up; all of it is gone; its end is gone; all of it comes twice; its halves come in the other order; it
-comes behind the next piece; its end is gone together with the next piece's beginning; it and some more
-pieces, both ways, are gone; the device starts anew."""
+"""What strikes a request or an answer: bits change; bytes go missing; bytes are made up; all of it is gone;
+its end is gone; all of it comes twice or three times; its halves come in the other order; it comes behind the
+next one; its end is gone together with the next one's beginning; it and some more, both ways, are gone; the
+device starts anew."""
 
 
 class BadLink(Transport):
@@ -25,7 +25,7 @@ class BadLink(Transport):
         seed: Of all that happens.
 
     Attributes:
-        rate: Probability that a piece is struck; may change at any time.
+        rate: Probability that a request or an answer is struck; may change at any time.
         struck: Faults so far, by kind.
         spoilt: Requests so far that the device cannot have got whole when they were sent.
     """
@@ -47,12 +47,8 @@ class BadLink(Transport):
         self.line.write(got)
 
     def read(self, n: int, timeout: float | None = None) -> bytes:
-        while len(self._arrived) < n:
-            wanted = n - len(self._arrived)
-            data = self.line.read(wanted, timeout)
-            self._arrived += self._strike(data, True)
-            if len(data) < wanted:
-                break
+        while len(self._arrived) < n and (answer := self._answer(timeout)):
+            self._arrived += self._strike(answer, True)
         data = bytes(self._arrived[:n])
         del self._arrived[:n]
         return data
@@ -63,8 +59,15 @@ class BadLink(Transport):
     def close(self) -> None:
         self.line.close()
 
+    def _answer(self, timeout: float | None) -> bytes:
+        """The device's next answer; what there is of it if it does not come whole."""
+        header = self.line.read(HEADER_BYTES, timeout)
+        if len(header) < HEADER_BYTES:
+            return header
+        return header + self.line.read(int.from_bytes(header[3:], "little") + CRC_BYTES, timeout)
+
     def _strike(self, data: bytes, to_host: bool) -> bytes:
-        """What arrives instead of a piece."""
+        """What arrives instead of a request or an answer."""
         if not data:
             return data
         if self._out:

@@ -16,7 +16,7 @@ from stillframe.driver.session import RESTARTS
 from stillframe.sim.native import CLOCK_HZ, open_sim
 
 RATES = (0, 0.001, 0.003, 0.01, 0.03, 0.1)
-"""Shares of the pieces that are struck, each for :data:`SPELL` frames."""
+"""Shares of requests and answers that are struck, each for :data:`SPELL` frames."""
 
 SPELL = 10
 

@@ -19,10 +19,14 @@ LARGE, COMPACT = small_array("1x4"), ArrayConfig.parse("1x4@UP5K")
 
 
 def tiny_graph() -> Graph:
-    """Two convolutions with random weights, 3 x 3 and 1 x 1: 4 x 4 x 2 to 3 to 4 channels."""
+    """Three convolutions with random weights, 3 x 3, 1 x 1 and 1 x 1: 4 x 4 x 2 to 3 to 4 to 4 channels.
+
+    With the input four layers, so that their counters are as many bytes as the output on an array whose words
+    have four elements: only sequence numbers tell the answers that carry them from each other.
+    """
     rng = np.random.default_rng(1)
-    layers = Layer(Conv, (3, 3), 3, shift=-8, padding=AROUND), Layer(Conv, channels=4, shift=-7)
-    graph = chain((4, 4, 2), *layers, zero_point=-5)
+    point = Layer(Conv, channels=4, shift=-7)
+    graph = chain((4, 4, 2), Layer(Conv, (3, 3), 3, shift=-8, padding=AROUND), point, point, zero_point=-5)
     nodes = (
         replace(
             node,
