@@ -89,6 +89,10 @@ class SimTransport(Transport):
         taken = self._api.stillframe_read(self._open(), buffer, n)
         return buffer.raw[:taken]
 
+    def clock(self) -> float:
+        """Seconds of the design's time since power-on, at :data:`CLOCK_HZ`."""
+        return self.cycles / CLOCK_HZ
+
     def run(self, cycles: int) -> None:
         """Run the design for ``cycles`` cycles, whatever it sends."""
         for start in range(0, cycles, CYCLES_PER_CALL):

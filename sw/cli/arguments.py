@@ -121,8 +121,8 @@ def _compiling(parser: argparse.ArgumentParser) -> None:
         "--array",
         metavar="BxL[@PART]",
         help="banks x lanes a bank, with the memories of an LFE5U PART: 25F, 45F, 85F; or virtual: larger "
-        "than any part, simulated only (default 1x16@85F); behind it :MEMORY=WORDS,.. if the part's block "
-        "RAM is to be shared out otherwise",
+        "than any part, simulated only (default: what the board is that --device names, otherwise "
+        "1x16@85F); behind it :MEMORY=WORDS,.. if the part's block RAM is to be shared out otherwise",
     )
     parser.add_argument(
         "--threshold",

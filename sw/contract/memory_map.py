@@ -6,13 +6,15 @@ The host bus addresses (memory, column, row). A row is one word of the memory; a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import IntEnum
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .array import ACC_BITS, COUNTER_WORDS, LAYER_WORDS, ArrayConfig
+from .array import ACC_BITS, COMPACT, COUNTER_WORDS, LAYER_WORDS, PARTS, VIRTUAL, ArrayConfig
+from .errors import StillframeError
 
 Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
@@ -141,3 +143,22 @@ def info_words(config: ArrayConfig) -> list[int]:
 
 STATE_MASK = (1 << ACC_BITS) - 1
 """Bits of an accumulator as the bus writes it."""
+
+
+def array_of(info: Mapping[str, int]) -> ArrayConfig:
+    """The array whose info memory that is, by :data:`INFO_FIELDS`.
+
+    Raises:
+        StillframeError: It has the memories of no part that this version knows.
+    """
+    name = f"{info['banks']}x{info['lanes']}"
+    for part in (*PARTS, COMPACT, VIRTUAL):
+        with suppress(StillframeError):  # of the parts that such an array does not fit
+            config = ArrayConfig.parse(f"{name}@{part}")
+            if info_words(config) == [info[field] for field in INFO_FIELDS]:
+                return config
+    raise StillframeError(
+        f"device: expected an array with the memories of a part that this version knows, got a {name} with "
+        + ", ".join(f"{field} {info[field]}" for field in INFO_FIELDS[4:]),
+        "load a bitstream made with this version of Stillframe",
+    )

@@ -1,7 +1,7 @@
 """The host's side: transport, device, session. Needs numpy and nothing else."""
 
 from .device import Device, LinkError, LinkStatistics, RefusedError
-from .registry import TRANSPORTS, check_name, open_device
+from .registry import TRANSPORTS, check_name, find_array, open_device
 from .session import FrameResult, LayerCounters, Session
 from .transport import Transport
 
@@ -16,5 +16,6 @@ __all__ = [
     "Session",
     "Transport",
     "check_name",
+    "find_array",
     "open_device",
 ]

@@ -19,6 +19,9 @@ from .transport import Transport
 ATTEMPTS = 8
 """Times that a request is sent before the link counts as broken."""
 
+GREETINGS = 3
+"""Times that a HELLO is left without an answer, before the line is interrupted and after."""
+
 WRITE_WORDS = (PACKET_BYTES - 6) // 4
 """32-bit words that fit into a WRITE."""
 
@@ -104,6 +107,7 @@ class Device:
         self._attempts = attempts
         self._timeout = timeout
         self._sequence = 0
+        self._line = transport.reconnections
         self._statistics = LinkStatistics()
         self._info: dict[str, int] | None = None
 
@@ -155,7 +159,7 @@ class Device:
     def _greet(self) -> None:
         self._flush()
         self._reader.discard()
-        self._request(Packet.HELLO, b"", "HELLO")
+        self._request(Packet.HELLO, b"", "HELLO", silences=GREETINGS)
 
     def check(self, config: ArrayConfig) -> None:
         """See that the device is the array ``config``, whatever part it is in.
@@ -228,16 +232,31 @@ class Device:
     ) -> None:
         self.close()
 
-    def _request(self, kind: Packet, payload: bytes, what: str, expected: int = 0) -> bytes:
-        """Have a request carried out; returns the ``expected`` bytes after the response's status."""
+    def _request(
+        self, kind: Packet, payload: bytes, what: str, expected: int = 0, silences: int | None = None
+    ) -> bytes:
+        """Have a request carried out; returns the ``expected`` bytes after the response's status. It is given
+        up earlier after so many ``silences``."""
         self._sequence = (self._sequence + 1) % 256
         packet = encode(kind, self._sequence, payload)
         self._statistics.requests += 1
-        for attempt in range(self._attempts):
+        attempt, timeouts = 0, self._statistics.timeouts
+        while attempt < self._attempts and self._statistics.timeouts - timeouts < (
+            silences or self._attempts
+        ):
             if attempt:
                 self._statistics.retries += 1
                 self._flush()
+            attempt += 1
             self._send(packet)
+            if kind == Packet.HELLO:
+                self._line = self._transport.reconnections
+            elif self._line != self._transport.reconnections:
+                # Of all that is asked for in a session only its beginning may go to another device.
+                raise LinkError(
+                    f"link: expected the line to last during {what}, got it lost and found again",
+                    "begin a session: another device may be at the other end",
+                )
             answer = self._answer(kind)
             if answer is None:
                 continue
@@ -251,12 +270,13 @@ class Device:
                 )
             return data
         raise LinkError(
-            f"link: expected an answer to {what}, got none that is whole in {self._attempts} attempts",
+            f"link: expected an answer to {what}, got none that is whole in {attempt} attempts",
             "check power and cable, that nothing else uses the port, and that the bitstream is loaded",
         )
 
     def _answer(self, kind: Packet) -> bytes | None:
         """The payload of the response to the current request; None if the request is to be sent again."""
+        self._reader.listen()
         while response := self._reader.next(self._timeout):
             # The sequence number of a damaged request is not to be relied on, nor is that in its answer.
             if response.payload == bytes([Status.BAD_CRC]):

@@ -14,7 +14,10 @@ MAX_PACKET_BYTES = HEADER_BYTES + PACKET_BYTES + CRC_BYTES
 """Bytes of the longest packet."""
 
 NOISE_BYTES = 64 * MAX_PACKET_BYTES
-"""Bytes without a packet in them after which waiting for one is given up."""
+"""Bytes that are not the packet waited for after which waiting is given up."""
+
+NOISE_SECONDS = 10.0
+"""How long they may go on, however few they are: longer than any frame takes."""
 
 
 class Response(NamedTuple):
@@ -41,26 +44,44 @@ class PacketReader:
         self._buffer = bytearray()
         self.damaged = 0
         self.received = 0
+        self.listen()
+
+    def listen(self) -> None:
+        """From now on another packet is waited for: what may come before it is counted anew."""
+        self._most = self.received + NOISE_BYTES
+        self._since: float | None = None  # the first byte came
 
     def next(self, timeout: float | None) -> Response | None:
-        """The next packet, or None if none comes in time; ``timeout`` as in :meth:`Transport.read`."""
-        noise = self.received + NOISE_BYTES
-        while self.received < noise:
+        """The next packet; ``timeout`` as in :meth:`Transport.read`.
+
+        Returns:
+            None if none comes in time, or there have been :data:`NOISE_BYTES` or :data:`NOISE_SECONDS` of
+            bytes, packets among them or not, since :meth:`listen`.
+        """
+        while True:
             packet, wanted = self._search()
-            if packet:
+            if packet or self._enough():
                 return packet
             data = self._transport.read(wanted, timeout)
             self.received += len(data)
             self._buffer += data
+            if data and self._since is None:
+                self._since = self._transport.clock()
             if len(data) < wanted:
                 return self._salvage()
-        return None
 
     def discard(self) -> None:
         """Forget what has arrived so far."""
         self._buffer.clear()
-        while data := self._transport.read(MAX_PACKET_BYTES, 0):
+        self.listen()
+        while not self._enough() and (data := self._transport.read(MAX_PACKET_BYTES, 0)):
             self.received += len(data)
+
+    def _enough(self) -> bool:
+        """Whether there have been too many bytes, for too long, to wait for more."""
+        return self.received >= self._most or (
+            self._since is not None and self._transport.clock() - self._since > NOISE_SECONDS
+        )
 
     def _search(self) -> tuple[Response | None, int]:
         """A packet out of the buffer, or how many more bytes it takes to tell."""

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..contract import ArrayConfig, StillframeError
+from ..contract.memory_map import array_of
 from .device import Device
 from .transport import Transport
+
+Opener = Callable[..., Transport]
+"""Opens a transport; takes the array, the address behind the kind, and the options of :func:`open_device`."""
 
 
 def _simulation(config: ArrayConfig, address: str, **options: Any) -> Transport:
@@ -20,7 +24,7 @@ def _simulation(config: ArrayConfig, address: str, **options: Any) -> Transport:
     return transport
 
 
-def _serial(config: ArrayConfig, address: str, on_status: object = None) -> Transport:
+def _serial(config: ArrayConfig | None, address: str, on_status: object = None) -> Transport:
     serial_port = importlib.import_module("stillframe.driver.serial_port")
     transport: Transport = serial_port.open_serial(address)
     return transport
@@ -32,13 +36,15 @@ def _simulated_serial(config: ArrayConfig, address: str, **options: Any) -> Tran
     return transport
 
 
-TRANSPORTS: dict[str, Callable[..., Transport]] = {
+TRANSPORTS: dict[str, Opener] = {
     "sim": _simulation,
     "serial": _serial,
     "simserial": _simulated_serial,
 }
-"""What opens a transport, by the device's kind; takes the array, the address behind the kind, and the options
-of :func:`open_device`."""
+"""What opens a transport, by the device's kind."""
+
+SIMULATED = frozenset({"sim", "simserial"})
+"""Kinds of devices that become the array asked for. The others are one, and are opened for None, too."""
 
 
 def check_name(name: str) -> None:
@@ -79,3 +85,21 @@ def open_device(name: str, config: ArrayConfig, **options: Any) -> Device:
         device.close()
         raise
     return device
+
+
+def find_array(name: str) -> ArrayConfig | None:
+    """The array that a device is; None if it is simulated, and becomes whatever is asked for.
+
+    Args:
+        name: As for :func:`open_device`; the device is open no longer than it takes to ask it.
+
+    Raises:
+        StillframeError: The name is unknown, or the device cannot be opened, does not answer, or is none of
+            the arrays that this version knows.
+    """
+    check_name(name)
+    kind, _, address = name.partition(":")
+    if kind in SIMULATED:
+        return None
+    with Device(TRANSPORTS[kind](None, address)) as device:
+        return array_of(device.info)

@@ -9,6 +9,7 @@ from stillframe.requirements import needs
 
 from ..contract import StillframeError
 from . import ports
+from .reader import MAX_PACKET_BYTES
 from .transport import Transport
 
 with needs("pyserial"):
@@ -32,12 +33,14 @@ class SerialTransport(Transport):
     answer, so that neither side is ever sent more than its buffer holds).
 
     A cable that is pulled loses bytes like any other fault: reads find nothing, and the next write waits up
-    to :data:`RECONNECT` seconds for the port, or for its USB bridge under another name, to come back.
+    to :data:`RECONNECT` seconds for the port, or for its USB bridge under another name, to come back. What a
+    port does not take in time is lost, too.
 
     Args:
         path: The port, for example /dev/ttyUSB0; also a pseudo-terminal.
         baud: Bits a second.
-        patience: Seconds without a byte after which a read without timeout gives up.
+        patience: Seconds without a byte after which a read without timeout gives up; so much longer than its
+            bits take may a write last.
         reconnect: Seconds that the port may be gone.
 
     Raises:
@@ -67,6 +70,8 @@ class SerialTransport(Transport):
         port = self._port or self._wait_for_port()
         try:
             port.write(data)
+        except serial.SerialTimeoutException:
+            pass  # nobody takes them: they are lost
         except OSError:
             self._lose()
 
@@ -103,7 +108,8 @@ class SerialTransport(Transport):
             self._port = None
 
     def _open(self, path: str) -> serial.Serial:
-        return serial.Serial(path, self.baud, timeout=self._patience, write_timeout=None, exclusive=True)
+        longest = self._patience + 2 * MAX_PACKET_BYTES * 10 / self.baud  # a request and what goes before it
+        return serial.Serial(path, self.baud, timeout=self._patience, write_timeout=longest, exclusive=True)
 
     def _lose(self) -> None:
         if self._port:

@@ -104,7 +104,8 @@ class Session:
             key: Compute it from scratch. The first frame always is.
 
         Raises:
-            StillframeError: ``frame`` has another shape or type, or the host could not compute its part.
+            StillframeError: ``frame`` has another shape or type, the host could not compute its part, or
+                another array than the program is compiled for is at the other end by now.
             LinkError: The frame could not be brought through the link; the next one will be a key frame.
         """
         codes = self._codes(frame)
@@ -115,6 +116,7 @@ class Session:
             try:
                 if not self._uploaded:
                     self.device.hello()
+                    self.device.check(self.program.config)  # the cable may be in another board
                     self._upload()
                 cycles, layers, tensors = self._frame(codes, sent)
                 break

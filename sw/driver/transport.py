@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from types import TracebackType
 
 
 class Transport(ABC):
-    """Bytes to a device and from it, in order. Bytes may get lost or damaged; the packets on top notice."""
+    """Bytes to a device and from it, in order. Bytes may get lost or damaged; the packets on top notice.
+
+    Attributes:
+        reconnections: Times that the line was lost and found again, perhaps with another device at its end.
+    """
+
+    reconnections: int = 0
 
     @abstractmethod
     def write(self, data: bytes) -> None:
@@ -26,6 +33,10 @@ class Transport(ABC):
         Returns:
             ``n`` bytes, or those that came before the time was over.
         """
+
+    def clock(self) -> float:
+        """Seconds since some moment, of the time that timeouts are in."""
+        return time.monotonic()
 
     def interrupt(self) -> None:  # noqa: B027  (most lines have no such thing)
         """Have the device start anew, whatever it was doing, if the line can tell it to."""

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from stillframe.compiler import Plan, Profile, TooLargeError, compile_with_plan, profile_graph
 from stillframe.contract import ArrayConfig, Mode, Program, StillframeError
 from stillframe.contract.parts import VIRTUAL
-from stillframe.driver import Device, Session, check_name, open_device
+from stillframe.driver import Device, Session, find_array, open_device
 from stillframe.video import Clip, ValueRange, open_clip
 
 from . import files
@@ -26,7 +26,7 @@ from .statistics import FrameCounts, Statistics, counts_of
 from .verify import Difference, Verifier
 
 DEFAULT_ARRAY = "1x16"
-"""The array, with the memories of an LFE5U-85F, unless another is asked for."""
+"""The array, with the memories of an LFE5U-85F, that is simulated unless another is asked for."""
 
 CHUNK = 16
 """Frames that the golden model computes at once."""
@@ -36,8 +36,8 @@ CHUNK = 16
 class Options:
     """What is asked for; the command line's options of the same names.
 
-    ``array``, ``threshold`` and ``mode`` None mean 1x16 (of the part ``virtual`` if an 85F is too small), 0
-    and auto, or a program file's own.
+    ``array`` None means the one that the device is, or if it is simulated 1x16 (of the part ``virtual`` if an
+    85F is too small); ``threshold`` and ``mode`` None mean 0 and auto; all three a program file's own.
     """
 
     model: str
@@ -117,8 +117,7 @@ class Job:
                 files.check_file(option, path)
         if options.report:
             files.check_folder("--report", options.report)
-        check_name(options.device)
-        config = ArrayConfig.parse(options.array or DEFAULT_ARRAY)
+        config = self._array()
         self.mode, self.threshold = options.mode or "auto", options.threshold or 0
         self.clip = open_clip(options.clip, options.start, options.frames)
         self.model = load_model(
@@ -132,6 +131,18 @@ class Job:
                 self.progress.say(planned(self.plan))
         if options.report:
             self.pictures = Pictures(self.model.input_shape)
+
+    def _array(self) -> ArrayConfig:
+        """What to compile for. A board is asked what it is before anything else is done."""
+        asked = ArrayConfig.parse(self.options.array or DEFAULT_ARRAY)
+        there = find_array(self.options.device)
+        if there and self.options.array and there != asked:
+            raise StillframeError(
+                f"--array {self.options.array}: expected the array that device {self.options.device} is, "
+                f"{there.name}, got {asked.name}",
+                "leave it out to compile for the device, or load that array's bitstream (stillframe flash)",
+            )
+        return there or asked
 
     def _compile(self, config: ArrayConfig) -> tuple[Program, Plan]:
         """The program; unless an array was asked for, a model too large for it is simulated all the same."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillframe.contract import ArrayConfig, Memory, StillframeError
-from stillframe.contract.packets import Packet, Status, encode
+from stillframe.contract.packets import SYNC, Packet, Status, encode
 from stillframe.driver import Device, LinkError, RefusedError
 
 CONFIG = ArrayConfig.parse("1x4@25F")
@@ -213,3 +213,18 @@ def test_a_deaf_device_is_told_to_start_anew():
     dead = FakeLink(FakeDevice(CONFIG), to_device=lambda data: b"")
     with pytest.raises(LinkError, match="expected an answer to HELLO, got none that is whole in 2 attempts"):
         Device(dead, attempts=2).hello()
+
+
+def test_a_hello_that_is_damaged_again_and_again_is_no_silence():
+    struck = 0
+
+    def strike(data: bytes) -> bytes:
+        nonlocal struck
+        if data[0] == SYNC and struck < 7:
+            struck += 1
+            return data[:-1] + bytes([data[-1] ^ 1])
+        return data
+
+    device = Device(FakeLink(FakeDevice(CONFIG), to_device=strike))
+    assert device.hello()["lanes"] == 4
+    assert (device.statistics.damaged_requests, device.statistics.timeouts) == (7, 0)

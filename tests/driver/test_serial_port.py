@@ -11,13 +11,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_device import FakeDevice
+from fake_links import FakeLink
+from fake_program import expected, frames, make_program
 from serial.tools import list_ports
 
 from stillframe.contract import ArrayConfig, Memory, StillframeError
 from stillframe.contract.boards import BOARDS
-from stillframe.driver import Device, open_device
+from stillframe.contract.memory_map import WRITABLE
+from stillframe.driver import Device, LinkError, Session, open_device
 from stillframe.driver.ports import list_boards, only_board
 from stillframe.driver.serial_port import SerialTransport, open_serial
 
@@ -25,10 +29,16 @@ CONFIG = ArrayConfig.parse("1x16")
 
 
 class Cable:
-    """A pseudo-terminal with a fake device behind it, at a path that stays when it is plugged in again."""
+    """A pseudo-terminal with a fake device behind it, at a path that stays when it is plugged in again.
+
+    Attributes:
+        device: What is at the other end.
+        answer: What comes back when the device has been given these bytes.
+    """
 
     def __init__(self, path: Path, device: FakeDevice) -> None:
         self.path, self.device = path, device
+        self.answer: Callable[[bytes], bytes] = lambda data: self.device.feed(data)
         self._master = -1
         self.plug()
 
@@ -51,7 +61,7 @@ class Cable:
     def _serve(self, master: int) -> None:
         try:
             while data := os.read(master, 4096):
-                answer = self.device.feed(data)
+                answer = self.answer(data)
                 while answer:
                     answer = answer[os.write(master, answer) :]
         except OSError:
@@ -91,9 +101,136 @@ def test_a_cable_that_is_pulled_and_plugged_in_again(cable: Cable) -> None:
         device.hello()
         cable.pull()
         threading.Timer(0.3, cable.plug).start()
+        with pytest.raises(LinkError) as error:
+            device.write(Memory.STATE, 0, 0, [7])
+        assert str(error.value) == (
+            "link: expected the line to last during WRITE of STATE (column 0, rows 0 to 0), got it lost and "
+            "found again\n  -> begin a session: another device may be at the other end"
+        )
+        device.hello()
         device.write(Memory.STATE, 0, 0, [7])
         assert list(device.read(Memory.STATE, 0, 0, 1)) == [7]
         assert transport.reconnections == 1
+
+
+def in_frame(cable: Cable, request: int, event: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Answers until the frame's request of that number, which is what ``event`` is for."""
+    left = request + 1
+
+    def answer(data: bytes) -> bytes:
+        nonlocal left
+        answers = cable.device.feed(data)
+        left -= bool(answers)
+        return event(answers) if answers and left == 0 else answers
+
+    return answer
+
+
+def other_board(cable: Cable, event: str) -> FakeDevice:
+    """What is plugged in instead of the cable's device."""
+    if event == "the same":
+        return cable.device
+    fresh = FakeDevice(CONFIG)
+    if event == "another program":
+        # In a session by chance, with the sequence number that is the next one here, and a known state.
+        Session(Device(FakeLink(fresh)), make_program(CONFIG)).run(np.zeros((3, 5, 3), np.int8))
+        fresh.memories[Memory.WEIGHTS][0, 0] += 1
+        fresh._last = cable.device._last
+    return fresh
+
+
+@pytest.mark.parametrize("event", ["the same", "just switched on", "another program"])
+@pytest.mark.parametrize("request_", range(5))
+def test_a_cable_that_is_pulled_in_a_frame(cable: Cable, request_: int, event: str) -> None:
+    """A delta frame is BEGIN, INPUT, RUN, COUNTERS, CODES; half of the answer to one of them comes."""
+
+    def pull(answer: bytes) -> bytes:
+        os.write(cable._master, answer[: len(answer) // 2])
+        cable.pull()
+        cable.device = other_board(cable, event)
+        cable.answer = cable.device.feed
+        threading.Timer(0.05, cable.plug).start()
+        return b""
+
+    with SerialTransport(str(cable.path), 115200, patience=0.3) as transport:
+        session = Session(Device(transport), make_program(CONFIG))
+        first, second, third = frames(np.random.default_rng(1), 3, session.program)
+        session.run(first)
+        cable.answer = in_frame(cable, request_, pull)
+        results = [session.run(second), session.run(third)]
+        for frame, result in zip((second, third), results, strict=True):
+            np.testing.assert_array_equal(result.outputs["sum"], expected(frame))
+        assert [result.key for result in results] == [True, False]
+        assert transport.reconnections == 1
+
+
+def test_another_array_is_plugged_in(cable: Cable) -> None:
+    with SerialTransport(str(cable.path), 115200, patience=0.3) as transport:
+        session = Session(Device(transport), make_program(CONFIG))
+        frame = np.zeros((3, 5, 3), np.int8)
+        session.run(frame)
+        first, other = cable.device, FakeDevice(ArrayConfig.parse("1x4"))
+        for device in (other, first):
+            cable.pull()
+            cable.device = device
+            cable.plug()
+            if device is other:
+                for _ in range(2):
+                    with pytest.raises(StillframeError, match="expected the array 1x16@85F that the program"):
+                        session.run(frame)
+        assert not any(other.memories[memory].any() for memory in WRITABLE)
+        np.testing.assert_array_equal(session.run(frame).outputs["sum"], expected(frame))
+
+
+def test_a_device_that_answers_nothing(cable: Cable) -> None:
+    cable.answer = lambda data: b""
+    with (
+        SerialTransport(str(cable.path), 115200, patience=0.05) as transport,
+        pytest.raises(LinkError, match="expected an answer to HELLO, got none that is whole in 3 attempts"),
+    ):
+        Device(transport).hello()
+
+
+def test_a_device_that_falls_silent_and_comes_back(cable: Cable) -> None:
+    with SerialTransport(str(cable.path), 115200, patience=0.05) as transport:
+        session = Session(Device(transport, attempts=2), make_program(CONFIG))
+        first, second = frames(np.random.default_rng(1), 2, session.program)
+        session.run(first)
+        answer, cable.answer = cable.answer, lambda data: b""
+        with pytest.raises(LinkError, match="expected an answer to HELLO"):
+            session.run(second)
+        cable.answer = answer
+        result = session.run(second)
+        assert result.key
+        np.testing.assert_array_equal(result.outputs["sum"], expected(second))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_device_that_answers_in_part(cable: Cable, share: float) -> None:
+    def part(data: bytes) -> bytes:
+        answer = cable.device.feed(data)
+        return answer[: int(len(answer) * share)]
+
+    with SerialTransport(str(cable.path), 115200, patience=0.05) as transport:
+        device = Device(transport, attempts=2)
+        device.hello()
+        cable.answer = part
+        with pytest.raises(LinkError, match=r"expected an answer to READ of STATE .* in 2 attempts"):
+            device.read(Memory.STATE, 0, 0, 9)
+
+
+def test_a_port_that_takes_nothing_does_not_hold_a_write(tmp_path: Path) -> None:
+    master, port = os.openpty()
+    tty.setraw(port)
+    try:
+        with SerialTransport(os.ttyname(port), 3_000_000, patience=0.05) as transport:
+            for _ in range(3):
+                transport.write(bytes(1 << 20))
+            assert transport.reconnections == 0
+            os.read(master, 1 << 16)
+    finally:
+        os.close(port)
+        os.close(master)
 
 
 def test_a_cable_that_stays_out(cable: Cable) -> None:

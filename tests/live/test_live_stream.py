@@ -79,7 +79,7 @@ def test_lost_frame_is_told_and_the_next_is_computed_from_scratch() -> None:
     lost = next(stream)
     assert isinstance(lost, Lost)
     assert (lost.number, lost.totals.frames, lost.totals.lost) == (1, 1, 1)
-    assert lost.message.startswith("link: expected an answer to HELLO, got none that is whole in 8 attempts")
+    assert lost.message.startswith("link: expected an answer to HELLO, got none that is whole in 3 attempts")
     assert line(lost).startswith("frame 1: LOST, the next one is computed from scratch: link: expected")
     silence(link, False)
     third, fourth = next(stream), next(stream)
@@ -103,7 +103,7 @@ def test_link_that_brings_nothing_through_is_given_up() -> None:
         next(stream)
     assert str(caught.value) == (
         "link: expected frames to come through, lost 3 one after the other: link: expected an answer to "
-        "HELLO, got none that is whole in 8 attempts\n"
+        "HELLO, got none that is whole in 3 attempts\n"
         "  -> check power and cable, that nothing else uses the port, and that the bitstream is loaded"
     )
 
