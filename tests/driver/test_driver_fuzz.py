@@ -104,8 +104,7 @@ def changed(answer: bytes, kind: str, bit: int, other: bytes) -> bytes:
 
 CHANGES = st.tuples(
     st.sampled_from(
-        ["none"] * 3
-        + ["flip", "cut", "insert", "twice", "behind", "payload", "status", "sequence", "type"],
+        ["none"] * 3 + ["flip", "cut", "insert", "twice", "behind", "payload", "status", "sequence", "type"],
     ),
     st.integers(0, 1 << 13),
     st.binary(max_size=20),

@@ -41,6 +41,7 @@ from stillframe.hw.requantiser import Requantiser
 from stillframe.hw.request_walker import RequestWalker
 from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.row_gate import PROBE, RowGate
+from stillframe.hw.skid import Skid
 from stillframe.hw.state_update import StateUpdate
 from stillframe.hw.strip_range import StripRange
 from stillframe.hw.strip_walker import StripWalker
@@ -150,6 +151,7 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     Requantiser: Claim(lambda: Requantiser(CONFIG), _as_documented),
     RowFinder: Claim(lambda: RowFinder(CONFIG), _one_row_at_a_time, trust=True),
     RowGate: Claim(RowGate, _one_row_at_a_time),
+    Skid: Claim(lambda: Skid(8)),
     StateUpdate: Claim(lambda: StateUpdate(CONFIG), trust=True),
     StripRange: Claim(StripRange, _settles, trust=True),
     StripWalker: Claim(StripWalker, _products_stay),
@@ -171,6 +173,7 @@ GIVE_NONE = {
     "Finisher",
     "FusedAdd",
     "GatheredMasks",
+    "Ice40Pll",
     "LaneSums",
     "Lanes",
     "LayerCounters",
@@ -185,6 +188,7 @@ GIVE_NONE = {
     "MultiplyAccumulate",
     "Parameters",
     "PixelMarks",
+    "PowerOnReset",
     "Processor",
     "RequantiseLane",
     "RescaleLane",

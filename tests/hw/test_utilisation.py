@@ -64,6 +64,7 @@ from stillframe.hw.row_finder import RowFinder
 from stillframe.hw.row_gate import RowGate
 from stillframe.hw.selecting_adder import SelectingAdder
 from stillframe.hw.sequencer import Sequencer
+from stillframe.hw.skid import Skid
 from stillframe.hw.state_update import StateUpdate
 from stillframe.hw.strip_range import StripRange
 from stillframe.hw.strip_walker import StripWalker
@@ -144,6 +145,7 @@ BUDGETS = {
     RowGate: Budget(RowGate, 250),
     SelectingAdder: Budget(lambda: SelectingAdder(20), 20),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
+    Skid: Budget(lambda: Skid(STRIP), 120),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
     StripRange: Budget(StripRange, 470),
     StripWalker: Budget(StripWalker, 660),
