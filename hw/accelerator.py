@@ -201,8 +201,9 @@ class Accelerator(wiring.Component):
             ((array, Memory.WEIGHTS), (requantiser, Memory.PARAMS), (table, Memory.TABLES)),
         )
 
-        # The sequencer's view. What has nothing to do yet starts a cycle later: much hangs on that.
-        started = Signal()
+        # The sequencer's view. What has nothing to do yet starts a cycle later: much hangs on that. It does
+        # so in a reset too: what a start clears need not hang on the reset as well.
+        started = Signal(init=1)
         m.d.sync += started.eq(sequencer.start)
         m.d.comb += [
             finder.start.eq(sequencer.start & ~accepting),

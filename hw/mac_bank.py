@@ -109,7 +109,7 @@ class MacBank(wiring.Component):
                 multiplier.b.eq(weights[lane]),
             ]
 
-        after = Signal(PIXEL_BITS, init=1)  # the number of the pixel after the one shown
+        after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
         complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
         touches = [
             self._accumulate(m, t, after, products[t * group : (t + 1) * group]) for t in range(config.taps)
@@ -146,7 +146,7 @@ class MacBank(wiring.Component):
         """
         enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
         shown = self.pixel[:SLOT_BITS]
-        touched = Signal(SLOTS, name=f"touched_{t}")
+        touched = Signal(SLOTS, name=f"touched_{t}", reset_less=True)
         with m.If(self.release):
             m.d.sync += touched.bit_select(shown, 1).eq(0)
         with m.If(enable):

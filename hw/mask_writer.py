@@ -78,12 +78,12 @@ class MaskWriter(wiring.Component):
         words, addresses = range(config.pixel_words), range(config.masks_words + 1)
 
         # The row at hand, its passes, their blocks. Addresses count from the tensor's first mask word.
-        row, next_row = Signal(12), Signal(12)
-        row_last = Signal(addresses)  # the row's last mask word
-        flagged = Signal()  # the row has an event
-        gathering = Signal()  # a part of a block of a pass is being gathered
-        active = Signal()  # both
-        at = Signal(addresses)  # the mask word to write next; up to here the row is written
+        row, next_row = Signal(12, reset_less=True), Signal(12, reset_less=True)
+        row_last = Signal(addresses, reset_less=True)  # the row's last mask word
+        flagged = Signal(reset_less=True)  # the row has an event
+        gathering = Signal(reset_less=True)  # a part of a block of a pass is being gathered
+        active = Signal(reset_less=True)  # both
+        at = Signal(addresses, reset_less=True)  # the mask word to write next; up to here the row is written
         left = Signal(
             signed(len(at) + 1)
         )  # zeros to write before the pass or, behind one, the row goes on, less 1
@@ -96,7 +96,7 @@ class MaskWriter(wiring.Component):
         lane = Signal(lane_bits)  # the part that is gathered
         cleared = Signal()  # the block's words have been written, and their other parts cleared
         spent = Signal()  # what was gathered is written
-        word = Signal(words)  # of a pixel: the one at hand
+        word = Signal(words, reset_less=True)  # of a pixel: the one at hand
         before_last, single = Signal(words), Signal()  # the pass's last word, less 1; it has only one
         at_last = Signal()  # the word at hand is the last one
         gap, lag = ~left[-1], ~ahead[-1]
