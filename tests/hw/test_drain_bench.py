@@ -14,7 +14,7 @@ BENCH = Path(__file__).parent / "benches" / "bench_drain.py"
 LARGEST = pytest.param("8x16@virtual", marks=pytest.mark.full)
 
 
-@pytest.mark.parametrize("array", ["1x4", "1x16@25F", "2x8", "4x16", "8x8", LARGEST])
+@pytest.mark.parametrize("array", ["1x4", "1x16@25F", "2x8", "2x16", "4x16", "8x8", LARGEST])
 def test_bench(array: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCH.parent.parent))  # the bench shares references with other tests
     run_bench(Drain(small_array(array)), BENCH, {"array": array})

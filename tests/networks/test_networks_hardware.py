@@ -39,11 +39,17 @@ ALWAYS = (
     | {(name, ARRAYS[1], "direct", 0, "bikes") for name in SMALL}
     | {(name, ARRAYS[1], "auto", 2, "bikes") for name in SMALL}
 )
+NARROW = [
+    (name, "4x16@virtual", mode, threshold, "carphone")
+    for name in ("ds_cnn", "person_stem", "two_heads")
+    for mode, threshold in (("delta", 0), ("direct", 2))
+]
+"""Few channels in front of four banks: pixels of the input take turns, kernel columns are side by side."""
 
 
 @pytest.mark.parametrize(
     ("name", "array", "mode", "threshold", "clip"),
-    [pytest.param(*case, marks=[] if case in ALWAYS else pytest.mark.full) for case in ALL],
+    [pytest.param(*case, marks=[] if case in ALWAYS else pytest.mark.full) for case in ALL] + NARROW,
 )
 def test_all_agree(
     name: str,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from single_layers import SAME, conv_model
 
 from stillframe.bench.convolutions import convolution
 from stillframe.bench.convolutions import frames as changing_frames
@@ -97,3 +98,16 @@ def test_a_convolution_at_all_densities(channels: int, device: Callable[[str], D
         found[density] = sum(x.macs_issued for x in layers) / LANES / sum(x.cycles for x in layers)
     for density, least in LEAST.items():
         assert found[density] >= LIMITED.get((channels, density), least), f"{density}: {found}"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "least"),
+    [(1, 16, 0.95), (2, 16, 0.95), (3, 16, 0.95), (3, 32, 0.95), (16, 8, 0.74), (16, 3, 0.53)],
+)
+def test_few_channels(inputs: int, outputs: int, least: float, device: Callable[[str], Device]) -> None:
+    """Of few inputs all banks have some; few outputs leave lanes to the kernel columns beside, 3 of 2 or 4."""
+    weights = np.random.default_rng(0).integers(-127, 128, (outputs, 3, 3, inputs), np.int8)
+    graph = read_tflite(conv_model((32, 32, inputs), weights, padding=SAME), "narrow", "narrow")
+    results, _ = run(device(ARRAY), graph, changing_frames(graph, 1.0, 3), "delta")
+    layers = [result.layers[1] for result in results[1:]]
+    assert sum(x.macs_issued for x in layers) / LANES / sum(x.cycles for x in layers) >= least
