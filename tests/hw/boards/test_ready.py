@@ -48,9 +48,13 @@ def test_a_ready_bitstream_is_of_today(path: Path) -> None:
     assert f"{manifest['fmax_mhz']:.1f}" in DOCS.read_text()
 
 
-def test_the_smallest_one_is_made_again() -> None:
-    """Bit for bit, with the tools that it was made with."""
-    board, manifest = BOARDS["icebreaker"], manifest_of("icebreaker")
+@pytest.mark.parametrize(
+    "name",
+    ["icebreaker", *(pytest.param(name, marks=pytest.mark.full) for name in ("ulx3s-25f", "ulx3s-12f"))],
+)
+def test_one_is_made_again(name: str) -> None:
+    """Bit for bit, with the tools that it was made with; of the smallest one always."""
+    board, manifest = BOARDS[name], manifest_of(name)
     installed = {tool: tools.version(tool) for tool in manifest["tools"]}
     if installed != manifest["tools"]:
         pytest.skip(f"made with {manifest['tools']}, installed are {installed}")
