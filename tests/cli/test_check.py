@@ -61,7 +61,7 @@ def test_what_fits(small_tflite: Path, tmp_path: Path, capsys: pytest.CaptureFix
     found = json.loads(path.read_text())
     assert list(found) == [
         "schema", "model", "array", "mode", "scales", "fits", "layers", "memories", "cycles",
-        "tailored_array", "problems",
+        "tailored_array", "board", "problems",
     ]  # fmt: skip
     assert (found["schema"], found["model"], found["array"]) == ("stillframe.check/1", "small", "1x8@25F")
     assert (found["mode"], found["scales"], found["fits"], found["problems"]) == ("auto", "model", True, [])

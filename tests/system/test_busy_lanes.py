@@ -105,7 +105,7 @@ def test_a_convolution_at_all_densities(channels: int, device: Callable[[str], D
     [(1, 16, 0.95), (2, 16, 0.95), (3, 16, 0.95), (3, 32, 0.95), (16, 8, 0.74), (16, 3, 0.53)],
 )
 def test_few_channels(inputs: int, outputs: int, least: float, device: Callable[[str], Device]) -> None:
-    """Of few inputs all banks have some; few outputs leave lanes to kernel columns beside, 3 of 2 or 4."""
+    """Of few inputs all banks have some; few outputs leave lanes to kernel columns, 3 of them in 2 or 4."""
     weights = np.random.default_rng(0).integers(-127, 128, (outputs, 3, 3, inputs), np.int8)
     graph = read_tflite(conv_model((32, 32, inputs), weights, padding=SAME), "narrow", "narrow")
     results, _ = run(device(ARRAY), graph, changing_frames(graph, 1.0, 3), "delta")
