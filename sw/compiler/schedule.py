@@ -22,6 +22,9 @@ LEAST_SLACK = 3
 STRIP = SLOTS // 2
 """Output columns of a strip: half of the slots, so that a strip is worked off while another is drained."""
 
+MOST_SIDE_BY_SIDE = 8
+"""Kernel columns that a bank can be told to work on at once in a convolution."""
+
 PHASED_STRIDES = (1, 2, 4, 8)
 """Column strides of which blocks of more than one column can be worked off, a request for each phase."""
 
@@ -47,7 +50,7 @@ def side_by_side(outputs: int, columns: int, stride: int, config: ArrayConfig) -
     side = 1
     while config.banks > 1 and 2 * side * outputs <= config.lanes and side < -(-columns // stride):
         side *= 2
-    return min(side, config.taps)
+    return min(side, config.taps, MOST_SIDE_BY_SIDE)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from test_compiler_layers import shaken
 from stillframe.compiler import compile_graph
 from stillframe.compiler.schedule import side_by_side
 from stillframe.contract import ArrayConfig
+from stillframe.contract.layer import LAYER_FIELDS
 from stillframe.frontend import Conv
 from stillframe.frontend.graph import DepthwiseConv
 
@@ -32,13 +33,15 @@ def test_no_more_columns_than_an_event_has_taps(columns: int, stride: int, side:
     assert side_by_side(1, columns, stride, WIDE) == side
 
 
-def test_no_more_columns_than_a_bank_has_lane_groups() -> None:
-    config = ArrayConfig.parse("4x8")
-    assert (config.taps, side_by_side(1, 9, 1, config)) == (2, 2)
+@pytest.mark.parametrize(("array", "taps", "side"), [("4x8", 2, 2), ("2x64@virtual", 16, 8)])
+def test_no_more_columns_than_lane_groups_or_the_descriptor_can_say(array: str, taps: int, side: int) -> None:
+    config = ArrayConfig.parse(array)
+    assert (config.taps, side_by_side(1, 40, 1, config)) == (taps, side)
+    assert side.bit_length() - 1 < 1 << LAYER_FIELDS["side_log2"].width
 
 
 @pytest.mark.parametrize("mode", ["delta", "direct", "dense"])
-@pytest.mark.parametrize("array", ["4x16", "2x8", "2x16", "4x8", "8x16@virtual"])
+@pytest.mark.parametrize("array", ["4x16", "2x8", "2x16", "4x8", "8x16@virtual", "2x64@virtual"])
 @pytest.mark.parametrize("seed", range(8))
 def test_program_computes_the_layer(seed: int, array: str, mode: str) -> None:
     random = np.random.default_rng(seed)
