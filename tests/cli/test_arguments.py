@@ -92,7 +92,7 @@ def message(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (
             "run qnet carphone",
             "model qnet: expected a .keras, .h5, .tflite or program file, a SavedModel folder, or one of "
-            "pnet, occupancy, occupancy-baseline, found nothing of that name\n"
+            "pnet, pnet-small, occupancy, occupancy-baseline, found nothing of that name\n"
             "  -> check the path or the name\n",
         ),
         (

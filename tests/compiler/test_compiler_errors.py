@@ -233,7 +233,7 @@ def test_a_tensor_is_named_by_its_layer() -> None:
         "model chain on array 1x4@25F:codes=100,state=2048: expected at most 100 words (3200 bits) of CODES, "
         "got 192 words (6144 bits), 128 of them for the output of layer 'conv1'\n"
         "  -> share the part's block RAM out otherwise: "
-        "--array 1x4@25F:codes=512,events=512,state=5120,weights=512,params=64,masks=512; "
+        "--array 1x4@25F:codes=512,events=512,state=5120,weights=512,masks=512; "
         "or take a larger part: --array 1x4@45F; or give the model an input of fewer pixels"
     )
 
@@ -244,7 +244,7 @@ def test_weights_too_large() -> None:
         "model chain on array 1x4@25F: expected at most 2048 words (65536 bits) of WEIGHTS, "
         "got 4096 words (131072 bits), 4096 of them for layer 'conv1'\n"
         "  -> share the part's block RAM out otherwise: "
-        "--array 1x4@25F:codes=512,events=512,state=4096,weights=4096,params=64,masks=512; "
+        "--array 1x4@25F:codes=512,events=512,state=4096,weights=4096,masks=512; "
         "or take a larger part: --array 1x4@45F; or give the model fewer channels"
     )
 

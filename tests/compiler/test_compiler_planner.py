@@ -226,7 +226,7 @@ def test_pins_that_do_not_fit() -> None:
     )
     assert caught.value.hint == (
         "pin fewer layers to delta than conv1; or share the part's block RAM out otherwise: "
-        "--array 1x4@85F:codes=512,events=512,state=30720,weights=512,params=64,tables=512,masks=512; "
+        "--array 1x4@85F:codes=512,events=512,state=30720,weights=512,tables=512,masks=512; "
         "or take a larger part: --array 1x4@virtual (simulated only); "
         "or give the model an input of fewer pixels"
     )
