@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from stillframe.driver.host_model import HostModel
 from stillframe.frontend import read_tflite
 from stillframe.frontend.results import renamed
 from stillframe.golden import MacCounts
+
+# With oneDNN's kernels TensorFlow 2.21 damages its heap now and then where it trains small convolutions, and a
+# worker of pytest dies some tests later. It is read when TensorFlow is first used.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 CYCLES_A_MAC = 1 / 8
 """Of the fake device: so many cycles for each MAC issued, and one for each element of a layer's output."""
