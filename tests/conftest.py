@@ -18,8 +18,8 @@ from stillframe.frontend import read_tflite
 from stillframe.frontend.results import renamed
 from stillframe.golden import MacCounts
 
-# With oneDNN's kernels the heap was damaged now and then where small convolutions were trained, and a worker of
-# pytest died some tests later; without them it was not seen. Read when TensorFlow is first used.
+# With oneDNN's kernels the heap was damaged now and then where small convolutions were trained, and a worker
+# of pytest died some tests later; without them it was not seen. Read when TensorFlow is first used.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 CYCLES_A_MAC = 1 / 8
