@@ -8,13 +8,10 @@ from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.contract.boards import Board
 from stillframe.contract.parts import COMPACT_PART, PARTS
 
-from .estimate import ERROR, estimated_fmax, estimated_luts
+from .estimate import ERROR, estimated_fmax, estimated_luts, ready
 
 ROUTABLE = 0.9
 """Share of a part's look-up tables beyond which nextpnr may find no way for the wires."""
-
-COMPACT_MULTIPLIERS, COMPACT_BLOCK_RAMS = 5, 15
-"""Those of the compact machine."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,8 @@ class BoardFit:
 def fit_board(board: Board, config: ArrayConfig) -> BoardFit:
     """Estimate what an array takes of a board. Multipliers and block RAMs fit every array that has a name."""
     part = COMPACT_PART if config.compact else PARTS[config.part]
-    luts, fmax = estimated_luts(config), estimated_fmax(config)
-    multipliers = COMPACT_MULTIPLIERS if config.compact else config.multipliers
-    block_rams = COMPACT_BLOCK_RAMS if config.compact else config.block_rams
+    luts, multipliers, block_rams = _compact(config) if config.compact else _ecp5(config)
+    fmax = estimated_fmax(config)
     problems = []
     most = int(ROUTABLE * part.luts)
     if luts > most:
@@ -69,12 +65,23 @@ def fit_board(board: Board, config: ArrayConfig) -> BoardFit:
             )
         )
     uses = (
-        CellUse("look-up tables", luts, part.luts, True),
+        CellUse("look-up tables", luts, part.luts, not config.compact),
         CellUse("multipliers", multipliers, part.multipliers, False),
         CellUse("block RAMs", block_rams, part.block_rams, False),
     )
     return BoardFit(board, uses, fmax, tuple(problems))
 
 
+def _ecp5(config: ArrayConfig) -> tuple[int, int, int]:
+    return estimated_luts(config), config.multipliers, config.block_rams
+
+
+def _compact(config: ArrayConfig) -> tuple[int, int, int]:
+    """There is only one: what its ready bitstream takes."""
+    cells = ready()[config]["cells"]
+    luts, multipliers, block_rams = (cells[f"ICESTORM_{kind}"]["used"] for kind in ("LC", "DSP", "RAM"))
+    return luts, multipliers, block_rams
+
+
 ESTIMATE = f"look-up tables are estimated, within {ERROR:.0%} of those of the ready bitstreams"
-"""What to say of the figures."""
+"""What to say of those that are."""

@@ -47,25 +47,22 @@ def ready() -> Mapping[ArrayConfig, Mapping[str, Any]]:
 
 
 def estimated_luts(config: ArrayConfig) -> int:
-    """Look-up tables of a board's design: a least-squares fit, by banks, lanes and elements of a word. Of the
-    compact machine, there is only one, those of its ready bitstream."""
-    if config.compact:
-        cells: int = ready()[config]["cells"]["ICESTORM_LC"]["used"]
-        return cells
+    """Look-up tables of an ECP5 board's design: a least-squares fit by banks, lanes and word."""
     return round(PACKING * (float(np.dot(_features(config), _fit())) + BOARD_LUTS))
 
 
 def estimated_fmax(config: ArrayConfig) -> float | None:
-    """MHz: that of the ready bitstream whose number of lanes is nearest; None if there is none of its kind.
+    """MHz: that of the ready bitstream whose number of lanes is nearest; None if none of its kind has at
+    least half and at most twice as many.
 
     The part does not matter to that as much as how much there is that a signal has to pass by.
     """
-    known = [array for array in ready() if array.compact == config.compact]
-    if not known:
-        return None
-    nearest = min(known, key=lambda array: abs(math.log2(array.total_lanes / config.total_lanes)))
-    fmax: float = ready()[nearest]["fmax_mhz"]
-    return fmax
+
+    def octaves(array: ArrayConfig) -> float:
+        return abs(math.log2(array.total_lanes / config.total_lanes))
+
+    near = [array for array in ready() if array.compact == config.compact and octaves(array) <= 1]
+    return float(ready()[min(near, key=octaves)]["fmax_mhz"]) if near else None
 
 
 def _features(config: ArrayConfig) -> NDArray[np.float64]:

@@ -82,10 +82,7 @@ class RequestWalker(wiring.Component):
         done_look = Signal(reset_less=True)  # both
         left_words = Signal(12, reset_less=True)  # channel words behind this one
         to_look, to_row = Signal(reset_less=True), Signal(reset_less=True)  # a look, a row begins here
-        words, single = (
-            Signal(12),
-            Signal(),
-        )  # ``left_words`` at a row's first word, and whether that is the last
+        words, single = Signal(12), Signal()  # ``left_words`` at a row's first word, and whether that is 0
         step, advance = Signal(), Signal()
         m.d.sync += [
             words.eq(Mux(layer.depthwise, 0, layer.in_words - 1)),

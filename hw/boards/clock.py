@@ -10,8 +10,8 @@ from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.vendor import LatticeECP5Platform, LatticeICE40Platform
 
+from .ecp5_pll import Ecp5Pll, ecp5_dividers
 from .ice40_pll import Ice40Pll, ice40_dividers
-from .pll import Ecp5Pll, ecp5_dividers
 from .power_on import POWER_ON, PowerOnReset
 
 

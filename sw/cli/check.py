@@ -177,8 +177,11 @@ def _board(fit: BoardFit) -> Table:
 def _clock(fit: BoardFit) -> str:
     from stillframe.bitstreams.board_fit import ESTIMATE
 
-    reach = f"; arrays of this size reach about {fit.fmax:.0f}" if fit.fmax else ""
-    return f"{fit.board.title}: clock {fit.board.clock_mhz:g} MHz{reach}; {ESTIMATE}"
+    reach = "; what arrays of this size reach is not known"
+    if fit.fmax:
+        reach = f"; arrays of this size reach about {fit.fmax:.0f}"
+    estimate = f"; {ESTIMATE}" if any(use.estimated for use in fit.uses) else ""
+    return f"{fit.board.title}: clock {fit.board.clock_mhz:g} MHz{reach}{estimate}"
 
 
 def _host(found: Check) -> Table:

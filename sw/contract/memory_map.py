@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import IntEnum
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .array import ACC_BITS, COMPACT, COUNTER_WORDS, LAYER_WORDS, PARTS, VIRTUAL, ArrayConfig
+from .array import ACC_BITS, COUNTER_WORDS, LAYER_WORDS, ArrayConfig
+from .array_name import MEMORIES
 from .errors import StillframeError
+from .parts import COMPACT, PARTS, VIRTUAL
 
 Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
@@ -146,15 +149,17 @@ STATE_MASK = (1 << ACC_BITS) - 1
 
 
 def array_of(info: Mapping[str, int]) -> ArrayConfig:
-    """The array whose info memory that is, by :data:`INFO_FIELDS`.
+    """The array whose info memory that is, by :data:`INFO_FIELDS`: of the part whose usual memories it has,
+    or of the smallest one that has room for them.
 
     Raises:
-        StillframeError: It has the memories of no part that this version knows.
+        StillframeError: It fits no part that this version knows.
     """
     name = f"{info['banks']}x{info['lanes']}"
-    for part in (*PARTS, COMPACT, VIRTUAL):
+    named = ",".join(f"{memory}={info[f'{memory}_words']}" for memory in MEMORIES)
+    for memories, part in product(("", f":{named}"), (*PARTS, COMPACT, VIRTUAL)):
         with suppress(StillframeError):  # of the parts that such an array does not fit
-            config = ArrayConfig.parse(f"{name}@{part}")
+            config = ArrayConfig.parse(f"{name}@{part}{memories}")
             if info_words(config) == [info[field] for field in INFO_FIELDS]:
                 return config
     raise StillframeError(

@@ -11,10 +11,13 @@ from fake_links import FakeLink
 
 from stillframe.cli.main import execute
 from stillframe.contract import ArrayConfig, Memory, StillframeError
+from stillframe.contract.boards import BOARDS
 from stillframe.contract.memory_map import INFO_FIELDS, array_of, info_words
 from stillframe.driver import TRANSPORTS, find_array
 
 ARRAYS = ("1x4@25F", "1x16@25F", "1x16@45F", "1x16@85F", "4x16@85F", "2x8@virtual", "1x4@UP5K")
+NAMED = ("4x16@85F:codes=6656,events=2048,masks=1024", "2x8@virtual:state=64")
+"""Arrays whose memories are not the usual ones."""
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def plugged_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[FakeLink
     return plug
 
 
-@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("array", sorted({*ARRAYS, *NAMED, *(b.array for b in BOARDS.values())}))
 def test_a_board_is_asked_for_its_array(plugged_in: Callable[[str], list[FakeLink]], array: str) -> None:
     links = plugged_in(array)
     assert find_array("serial:/dev/ttyUSB0") == ArrayConfig.parse(array)

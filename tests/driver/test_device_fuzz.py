@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from damage import damaged
 from fake_device import FakeDevice, Word
 from fake_links import FakeLink
 from hypothesis import given, settings
@@ -168,22 +169,6 @@ def packet(request: tuple, sequence: int, config: ArrayConfig) -> bytes:
     raise AssertionError(request)
 
 
-def changed(data: bytes, change: tuple[str, int, bytes]) -> bytes:
-    """A packet after a drawn change."""
-    kind, bit, made_up = change
-    at = bit // 8 % len(data)
-    match kind:
-        case "flip":
-            return data[:at] + bytes([data[at] ^ 1 << bit % 8]) + data[at + 1 :]
-        case "cut":
-            return data[:at]
-        case "delete":
-            return data[:at] + data[at + 1 + bit % 3 :]
-        case "insert":
-            return data[:at] + made_up + data[at:]
-    return data
-
-
 def check_bytes(bench: Bench, pieces: list) -> None:
     """Give both devices the same bytes, and compare what they answer and what is in their memories then."""
     config, simulation, oracle = bench.config, bench.simulation, bench.oracle
@@ -199,7 +184,7 @@ def check_bytes(bench: Bench, pieces: list) -> None:
     for piece in [*pieces, bytes(MAX_PACKET_BYTES)]:
         if isinstance(piece, tuple):
             request, step, change = piece
-            piece = changed(packet(request, (oracle._last + step) % 256, config), change)
+            piece = damaged(packet(request, (oracle._last + step) % 256, config), *change)
         simulation.write(piece)
         expected += oracle.feed(piece)
         given_bytes += len(piece)

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from damage import damaged
 from fake_device import FakeDevice
 from fake_program import expected, frames, make_program
 from hypothesis import given, settings
@@ -78,15 +79,8 @@ def changed(answer: bytes, kind: str, bit: int, other: bytes) -> bytes:
     """The right answer, and what becomes of it."""
     if not answer:
         return other
-    at = bit // 8 % len(answer)
     body = bytearray(answer[5:-4])
     match kind:
-        case "flip":
-            return answer[:at] + bytes([answer[at] ^ 1 << bit % 8]) + answer[at + 1 :]
-        case "cut":
-            return answer[:at]
-        case "insert":
-            return answer[:at] + other + answer[at:]
         case "twice":
             return answer + answer
         case "behind":
@@ -99,7 +93,7 @@ def changed(answer: bytes, kind: str, bit: int, other: bytes) -> bytes:
             return encode(answer[1], answer[2] + bit % 255 + 1 & 255, bytes(body))
         case "type":
             return encode(bit % 256, answer[2], bytes(body))
-    return answer
+    return damaged(answer, kind, bit, other)
 
 
 CHANGES = st.tuples(

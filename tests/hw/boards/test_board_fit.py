@@ -43,6 +43,14 @@ def test_the_fit_is_close_to_what_was_counted() -> None:
         assert abs(float(_features(array) @ _fit()) / luts - 1) <= ERROR, array.name
 
 
+def test_nothing_is_said_of_the_clock_of_quite_another_size() -> None:
+    board = BOARDS["ulx3s-85f"]
+    fits = {array: fit_board(board, ArrayConfig.parse(array)) for array in ("1x4@85F", "1x8@85F", "2x16@85F")}
+    assert fits["1x4@85F"].fmax is None
+    assert fits["1x4@85F"].problems == ()
+    assert fits["1x8@85F"].fmax == fits["2x16@85F"].fmax is not None
+
+
 def slow(name: str) -> Board:
     board = BOARDS[name]
     return Board(**{**vars(board), "clock_mhz": 400})

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from stillframe.hw.boards.ecp5_pll import ecp5_dividers
 from stillframe.hw.boards.ice40_pll import ice40_dividers
-from stillframe.hw.boards.pll import ecp5_dividers
 
 CALCULATOR = "import sys, yowasp_nextpnr_{0} as y; sys.exit(y.run_{1}(sys.argv[1:]))"
 

@@ -1,4 +1,4 @@
-"""The clock of the array, from the board's oscillator."""
+"""The clock of the array on an ECP5, from the board's oscillator."""
 
 from __future__ import annotations
 
