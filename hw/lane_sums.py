@@ -25,12 +25,17 @@ class LaneSums(wiring.Component):
     Latency ``latency`` cycles, throughput a word a cycle.
 
     Ports:
-        word: Which word of the pass, from 0.
+        start: Pulse before a layer.
+        word: Which word of the pass, from 0. begins: It is taken, the next one comes; release: the next
+            pixel's first one does. Which lanes a word takes is so in registers: many accumulators hang on it.
         touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them.
         z: The sums, which wrap at ``ACC_BITS`` bits.
     """
 
+    start: Signal
     word: Signal
+    begins: Signal
+    release: Signal
     touches: data.View[data.ArrayLayout]
     acc: data.View[data.ArrayLayout]
     z: data.View[data.ArrayLayout]
@@ -40,7 +45,10 @@ class LaneSums(wiring.Component):
         super().__init__(
             {
                 "layer": In(LayerSignature()),
+                "start": In(1),
                 "word": In(7),
+                "begins": In(1),
+                "release": In(1),
                 "touches": In(data.ArrayLayout(config.taps, config.banks)),
                 "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
                 "z": Out(data.ArrayLayout(ACCUMULATOR, config.drain)),
@@ -57,7 +65,7 @@ class LaneSums(wiring.Component):
         m = Module()
         sums: list[Value] = []
         for d in range(self._config.drain):
-            operands: list[Value] = list(self._chosen(d))
+            operands: list[Value] = list(self._chosen(m, d))
             for level in range(self.latency - bool(self._folds)):
                 stage = [
                     Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
@@ -108,7 +116,7 @@ class LaneSums(wiring.Component):
             folded[d] = adder.o.as_signed()
         return folded
 
-    def _chosen(self, d: int) -> list[Value]:
+    def _chosen(self, m: Module, d: int) -> list[Value]:
         """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
         config, layer = self._config, self.layer
         bank, place = d % config.banks, d // config.banks
@@ -121,7 +129,7 @@ class LaneSums(wiring.Component):
                 b, lane = plain
                 values[0] = values[1] = self.acc[b * config.lanes + lane]
                 group = lane // config.group if config.banks > 1 else 0  # else all are touched or none
-                gates[0] = self.touches[b][group] & self._is_output(b, lane, d)
+                gates[0] = self.touches[b][group] & self._takes(m, b, lane, d)
             if depthwise:
                 b, lane = depthwise
                 values[1] = self.acc[b * config.lanes + lane]
@@ -136,12 +144,21 @@ class LaneSums(wiring.Component):
         shared = min(config.drain, config.lanes)
         return [(b, lane) for b in range(config.banks) for lane in range(d % shared, config.lanes, shared)]
 
-    def _is_output(self, b: int, lane: int, d: int) -> Value:
-        """Whether that lane's output is element ``d`` of the word."""
+    def _takes(self, m: Module, b: int, lane: int, d: int) -> Value:
+        """Whether that lane's output is element ``d`` of the word that is shown."""
+        takes = Signal(name=f"takes_{b}_{lane}", reset_less=True)
+        with m.If(self.begins):
+            m.d.sync += takes.eq(self._is_output(b, lane, d, self.word + 1))
+        with m.If(self.release | self.start):
+            m.d.sync += takes.eq(self._is_output(b, lane, d, Const(0)))
+        return takes
+
+    def _is_output(self, b: int, lane: int, d: int, word: Value) -> Value:
+        """Whether that lane's output is element ``d`` of a word."""
         unit = (b >> self.layer.share_log2)[:3]
         own: Value | int = lane
         for place in self._column_places:
             if place >= self._word_bits and lane >> place & 1:
                 own = Mux(self._alike(place), own & ~(1 << place), own)
         output = (unit << self._lane_bits) | own
-        return output == (self.word << self._word_bits) | d
+        return output == (word << self._word_bits) | d

@@ -30,8 +30,9 @@ class Parameters(wiring.Component):
 
     They lie in block RAM. Rows of few channels are read from there (``params_cache`` 0). Those of many would
     take more block RAMs for their width than for what they hold: there a row of the block RAM is
-    :data:`~stillframe.contract.array.PARAMS_COPIED` channels, and from a layer's start on its rows are copied
-    to LUT RAM, one of the block RAM a cycle, up to the channel marked ``last`` or until the LUT RAM is full.
+    :data:`~stillframe.contract.array.PARAMS_COPIED` channels, as far apart as can be. From a layer's start on
+    its rows are copied to LUT RAM, one of the block RAM a cycle, up to the channel marked ``last`` or until
+    the LUT RAM is full.
 
     Attributes:
         enable: Without it ``channels`` and what is on the way there keep their values.
@@ -109,9 +110,10 @@ class Parameters(wiring.Component):
 
     def _host_place(self, across: int) -> tuple[Value, Value, Value]:
         """Of the host's column: row of the block RAM within the PARAMS row, channel in it, its column."""
-        inner, outer = across.bit_length() - 1, self.config.drain.bit_length() - 1
+        outer = self.config.drain.bit_length() - 1
+        inner = outer - (across.bit_length() - 1)
         bits = self.write_column
-        return bits[inner:outer], bits[:inner], bits[outer:]
+        return bits[:inner], bits[inner:outer], bits[outer:]
 
     def _direct(self, m: Module, read: ReadPort) -> None:
         channels = Signal(data.ArrayLayout(CHANNEL, self.config.drain), reset_less=True)
@@ -128,7 +130,7 @@ class Parameters(wiring.Component):
         m.submodules.cache = cache = Memory(
             shape=data.ArrayLayout(USED.size, drain), depth=depth, init=[], attrs={"ram_style": "distributed"}
         )
-        write, out = cache.write_port(granularity=PARAMS_COPIED), cache.read_port(domain="comb")
+        write, out = cache.write_port(granularity=1), cache.read_port(domain="comb")
 
         # The lanes' side. Rows lie in the cache by their number modulo its depth.
         with m.If(self.enable):
@@ -167,6 +169,6 @@ class Parameters(wiring.Component):
         m.d.comb += [
             read.addr.eq(address),
             write.addr.eq(place[part_bits:]),
-            write.en.eq(Cat(there & (place[:part_bits] == n) for n in range(parts))),
-            *(write.data[d].eq(found[d % PARAMS_COPIED].as_value()) for d in range(drain)),
+            write.en.eq(Cat(there & (place[:part_bits] == d % parts) for d in range(drain))),
+            *(write.data[d].eq(found[d // parts].as_value()) for d in range(drain)),
         ]
