@@ -28,7 +28,7 @@ class LaneSums(wiring.Component):
         start: Pulse before a layer.
         word: Which word of the pass, from 0. begins: It is taken, the next one comes; release: the next
             pixel's first one does. Which lanes a word takes is so in registers: many accumulators hang on it.
-        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them.
+        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them, sums a cycle later.
         z: The sums, which wrap at ``ACC_BITS`` bits.
     """
 
@@ -57,16 +57,16 @@ class LaneSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """A stage that chooses, one for each level of the tree of adders, and one that folds."""
+        """A stage that decides, one that chooses, one for each level of the tree of adders, one that folds."""
         operands = max(len(self._outputs(0)), self._config.taps)
-        return 1 + (operands - 1).bit_length() + bool(self._folds)
+        return 2 + (operands - 1).bit_length() + bool(self._folds)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums: list[Value] = []
         for d in range(self._config.drain):
             operands: list[Value] = list(self._chosen(m, d))
-            for level in range(self.latency - bool(self._folds)):
+            for level in range(self.latency - 1 - bool(self._folds)):
                 stage = [
                     Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
                     for n in range(len(operands))
@@ -122,20 +122,18 @@ class LaneSums(wiring.Component):
         bank, place = d % config.banks, d // config.banks
         spread = [(bank, t * config.group + place) for t in range(config.taps)]
         operands = []
-        for plain, depthwise in zip_longest(self._outputs(d), spread):
-            values: list[Value] = [Const(0), Const(0)]  # of a plain layer, of a depthwise one
-            gates: list[Value] = [Const(0), Const(0)]
+        for n, (plain, depthwise) in enumerate(zip_longest(self._outputs(d), spread)):
+            value: Value = Const(0)
             if plain:
                 b, lane = plain
-                values[0] = values[1] = self.acc[b * config.lanes + lane]
                 group = lane // config.group if config.banks > 1 else 0  # else all are touched or none
-                gates[0] = self.touches[b][group] & self._takes(m, b, lane, d)
+                own = self.touches[b][group] & self._takes(m, b, lane, d) & ~layer.depthwise
+                value |= self._gated(m, f"plain_{d}_{n}", own, b, lane)
             if depthwise:
                 b, lane = depthwise
-                values[1] = self.acc[b * config.lanes + lane]
-                gates[1] = self.touches[b][lane // config.group]
-            value, gate = (Mux(layer.depthwise, pair[1], pair[0]) for pair in (values, gates))
-            operands.append(Mux(gate, value, 0))
+                own = self.touches[b][lane // config.group] & layer.depthwise
+                value |= self._gated(m, f"depthwise_{d}_{n}", own, b, lane)
+            operands.append(value)
         return operands
 
     def _outputs(self, d: int) -> list[tuple[int, int]]:
@@ -143,6 +141,12 @@ class LaneSums(wiring.Component):
         config = self._config
         shared = min(config.drain, config.lanes)
         return [(b, lane) for b in range(config.banks) for lane in range(d % shared, config.lanes, shared)]
+
+    def _gated(self, m: Module, name: str, gate: Value, b: int, lane: int) -> Value:
+        """A lane's accumulator, or 0 where a cycle ago it was not wanted."""
+        wanted = Signal(name=name, reset_less=True)
+        m.d.sync += wanted.eq(gate)
+        return self.acc[b * self._config.lanes + lane].as_unsigned() & wanted.replicate(ACC_BITS)
 
     def _takes(self, m: Module, b: int, lane: int, d: int) -> Value:
         """Whether that lane's output is element ``d`` of the word that is shown."""
