@@ -1,9 +1,9 @@
 """Where multipliers and block RAMs lie on a large part, before nextpnr places all the rest.
 
-nextpnr's placers find good places for look-up tables, but scatter the few hundred blocks, which have sites in
-a few rows only: a large array's wires then cross the chip so often that they cannot be routed. An array's data
-goes through as many equal pipelines as an activation word has elements. Here each of them gets a strip from the
-top of the chip to its bottom, with the blocks in the order in which data comes through them: weights,
+nextpnr's placers find good places for look-up tables, but scatter the few hundred blocks, which have sites
+in a few rows only: a large array's wires then cross the chip so often that they cannot be routed. An array's
+data goes through as many equal pipelines as an activation word has elements. Here each of them gets a strip
+from the top of the chip to its bottom, with the blocks in the order in which data comes through them: weights,
 multipliers of the array, state, multipliers of the requantiser, tables, codes. What finds events serves all
 strips and lies in the middle.
 """
@@ -18,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from .netlist import TOP
+
+OPTIONS = ["--placer=static", "--router=router2"]
+"""Of nextpnr for a design with a plan: the placer that leaves the shortest wires, the router that finds its
+way where there are many."""
 
 MULTIPLIER, BLOCK_RAM = "MULT18X18D", "DP16KD"
 
@@ -150,11 +154,17 @@ def _places(blocks: Blocks, cells: Mapping[str, str]) -> list[tuple[float, str]]
     )
 
 
-def place_blocks(netlist: Path, sites: Mapping[str, str]) -> None:
-    """Tell nextpnr in a netlist which sites some of its blocks have."""
-    if sites:
-        design: dict[str, Any] = json.loads(netlist.read_bytes())
-        cells = design["modules"][TOP]["cells"]
-        for name, site in sites.items():
-            cells[name]["attributes"]["BEL"] = site
-        netlist.write_text(json.dumps(design))
+def place_blocks(netlist: Path, part: str) -> list[str]:
+    """Tell nextpnr in a netlist which sites its blocks have, if there is a plan for it.
+
+    Returns: The options that nextpnr needs then.
+    """
+    design: dict[str, Any] = json.loads(netlist.read_bytes())
+    cells = design["modules"][TOP]["cells"]
+    sites = floorplan({name: cell["type"] for name, cell in cells.items()}, part)
+    if not sites:
+        return []
+    for name, site in sites.items():
+        cells[name]["attributes"]["BEL"] = site
+    netlist.write_text(json.dumps(design))
+    return OPTIONS

@@ -16,6 +16,7 @@ from stillframe.sim import cache
 from . import tools
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
+from .floorplan import OPTIONS, PLAN, place_blocks
 from .netlist import Netlist, default_name, synthesise
 from .shell import Shell
 
@@ -88,10 +89,12 @@ def place_and_route(
     def make(folder: Path) -> None:
         source = folder / "netlist.json"
         source.write_bytes(netlist.path.read_bytes())
-        tools.run(family.nextpnr, [*options, f"--json={source.name}", "--report=report.json"], folder)
+        planned = [*options, *place_blocks(source, part)]
+        tools.run(family.nextpnr, [*planned, f"--json={source.name}", "--report=report.json"], folder)
         source.unlink()
 
-    key = cache.key(tools.version(family.nextpnr), repr(options), netlist.path.read_bytes())
+    plan = repr((PLAN.get(part), OPTIONS)) if part in PLAN else ""
+    key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())
     except tools.ToolError as error:

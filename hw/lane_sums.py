@@ -57,7 +57,7 @@ class LaneSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """A stage that decides, one that chooses, one for each level of the tree of adders, one that folds."""
+        """A stage decides, one chooses, each level of the tree of adders has one, and one folds."""
         operands = max(len(self._outputs(0)), self._config.taps)
         return 2 + (operands - 1).bit_length() + bool(self._folds)
 

@@ -26,8 +26,9 @@ class MacBank(wiring.Component):
     that is their pixel's number modulo ``SLOTS``; a slot's first product starts its sum.
 
     Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What is told of
-    ``pixel`` is told in the same cycle, its sums are shown a cycle later: they are far apart. What steers the drain comes from registers, since all of the drain
-    hangs on it: they are loaded for the pixel after this one when this one is released.
+    ``pixel`` is told in the same cycle, its sums are shown a cycle later: they are far apart. What steers the
+    drain comes from registers, since all of the drain hangs on it: they are loaded for the pixel after this
+    one when this one is released.
 
     Args:
         number: Of the bank, which says which byte of the host's words is whose.

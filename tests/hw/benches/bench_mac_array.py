@@ -45,8 +45,8 @@ class Bench:
         self.macs += int(self.dut.macs.value)
 
     async def _drain(self) -> None:
-        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete; its sums are shown
-        a cycle later.
+        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete; its sums are
+        shown a cycle later.
         """
         dut, config = self.dut, self.config
         taken: tuple[int, list[int]] | None = None
