@@ -3,7 +3,7 @@
 nextpnr's placers find good places for look-up tables, but scatter the few hundred blocks, which have sites
 in a few rows only: a large array's wires then cross the chip so often that they cannot be routed. An array's
 data goes through as many equal pipelines as an activation word has elements. Here each of them gets a strip
-from the top of the chip to its bottom, with the blocks in the order in which data comes through them: weights,
+from the top of the chip to its bottom, with the blocks in the order in which data comes through: weights,
 multipliers of the array, state, multipliers of the requantiser, tables, codes. What finds events serves all
 strips and lies in the middle.
 """
@@ -102,7 +102,9 @@ PLAN = {
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_0_(\d+)\.", ((70, 32), (82, ALL))),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_1_(\d+)\.", ((82, ALL),)),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_2_(\d+)\.", ((82, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_\d\.values\.", ((22, 4), (46, 4), (70, 4), (82, 4))),
+        Blocks(BLOCK_RAM, r"finder\.scanner_0\.values\.", ((46, ALL),)),
+        Blocks(BLOCK_RAM, r"finder\.scanner_1\.values\.", ((70, ALL),)),
+        Blocks(BLOCK_RAM, r"finder\.scanner_[23]\.values\.", ((82, ALL),)),
         Blocks(BLOCK_RAM, r"finder\.scanner_\d\.masks\.", ((82, ALL),)),
     )
 }

@@ -81,7 +81,7 @@ def test_a_word_of_a_channel_fills_its_bits() -> None:
     assert sum(PARAM_FIELDS.values()) == PARAMS_BITS
 
 
-@pytest.mark.parametrize(("config", "rows"), [(DIRECT, 5), (COPIED, 5), (COPIED, 1), (COPIED, 32)])
+@pytest.mark.parametrize(("config", "rows"), [(DIRECT, 5), (COPIED, 5), (COPIED, 1), (COPIED, 16)])
 def test_rows_of_a_layer_are_there_as_soon_as_it_is_loaded(config: ArrayConfig, rows: int) -> None:
     first = 29
     last = first + rows - 1
