@@ -61,14 +61,14 @@ def test_too_many_parameters_of_a_layer() -> None:
     """Of an average with 2 x 2 kinds of border, each with a row for each word of 16 channels."""
     pool = Layer(AveragePool, (3, 3), padding=((1, 1), (1, 1)))
     array = ArrayConfig.parse("4x16")
-    assert message(chain((4, 4, 144), pool), array) == (
-        "layer 'averagepool1': expected at most 32 words of 16 channels' PARAMS in a layer on array "
-        "4x16@85F, got 36\n"
+    assert message(chain((4, 4, 80), pool), array) == (
+        "layer 'averagepool1': expected at most 16 words of 16 channels' PARAMS in a layer on array "
+        "4x16@85F, got 20\n"
         "  -> give the layer fewer channels, an average's window less padding, or take an array of one bank, "
         "for example --array 1x16"
     )
     for config in (array, ArrayConfig.parse("1x16"), ArrayConfig.parse("4x16@virtual")):
-        compile_graph(chain((4, 4, 128 if config == array else 144), pool), config)
+        compile_graph(chain((4, 4, 64 if config == array else 80), pool), config)
 
 
 @pytest.mark.parametrize("kind", [Conv, AveragePool, MaxPool])

@@ -1,0 +1,119 @@
+"""The floor plan of an LFE5U-85F: a strip of the chip for each element of a word."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from stillframe.bitstreams.floorplan import BLOCK_RAM, MULTIPLIER, OPTIONS, PLAN, floorplan, place_blocks
+from stillframe.bitstreams.netlist import synthesise
+from stillframe.bitstreams.shell import Shell
+from stillframe.contract import ArrayConfig
+from stillframe.hw.accelerator import Accelerator
+
+STRIP = 126 / 16
+"""Tiles of an LFE5U-85F that a strip is wide."""
+
+
+def names(lanes: int = 16) -> dict[str, str]:
+    """Types of the cells that the plan is about, by name, and of some others."""
+    multipliers = [
+        *(f"array.bank_{b}.multiplier_{n}.block" for b, n in product(range(4), range(lanes))),
+        *(
+            f"requantiser.lane_{n}.{half}.block"
+            for n, half in product(range(lanes), ("low_low", "high_low", "low_high", "high_high"))
+        ),
+        *(f"windows.adder.lane_{n}.{half}.block" for n, half in product(range(8), ("low", "high"))),
+    ]
+    block_rams = [
+        *(f"array.bank_{b}.weights$235.0.{n}" for b, n in product(range(4), range(12))),
+        *(f"state.state.rows.block_0_{n}.dp16kd" for n in range(48)),
+        *(f"table.table_{n}.0.0" for n in range(16)),
+        *(
+            f"codes.codes.rows.block_{row}_{n}.dp16kd"
+            for row, many in enumerate((32, 16, 8))
+            for n in range(many)
+        ),
+        *(f"finder.scanner_{g}.values.rows.block_0_{n}.dp16kd" for g, n in product(range(4), range(4))),
+        *(f"finder.scanner_{g}.masks.0.{n}" for g, n in product(range(4), range(2))),
+        "link.receiver.buffer.0.0",
+    ]
+    found = {f"accelerator.{name}": MULTIPLIER for name in multipliers}
+    return (
+        found | {f"accelerator.{name}": BLOCK_RAM for name in block_rams} | {"accelerator.some_LUT4": "LUT4"}
+    )
+
+
+def place(site: str) -> tuple[int, int]:
+    """A site's tile."""
+    match = re.fullmatch(r"X(\d+)/Y(\d+)/\w+", site)
+    assert match
+    return int(match[1]), int(match[2])
+
+
+def test_each_block_has_a_site_of_its_own() -> None:
+    sites = floorplan(names(), "85F")
+    assert len(sites) == len(set(sites.values())) == len(names()) - 2
+    for name, site in sites.items():
+        rows = (10, 34, 58) if names()[name] == MULTIPLIER else (22, 46, 70, 82)
+        assert place(site)[1] in rows, name
+
+
+@pytest.mark.parametrize("element", range(16))
+def test_the_blocks_of_an_element_lie_in_its_strip(element: int) -> None:
+    sites = {
+        name.removeprefix("accelerator."): place(site) for name, site in floorplan(names(), "85F").items()
+    }
+    own = [
+        *(f"array.bank_{b}.multiplier_{element}.block" for b in range(4)),
+        *(f"requantiser.lane_{element}.{a}_{b}.block" for a, b in product(("low", "high"), repeat=2)),
+        *(f"state.state.rows.block_0_{3 * element + n}.dp16kd" for n in range(3)),
+        *(f"codes.codes.rows.block_0_{2 * element + n}.dp16kd" for n in range(2)),
+        f"table.table_{element}.0.0",
+    ]
+    columns = [sites[name][0] for name in own]
+    assert max(columns) - min(columns) <= 2 * STRIP
+    assert abs(sum(columns) / len(columns) - (element + 0.5) * STRIP) <= STRIP
+
+
+def test_what_finds_events_lies_in_the_middle() -> None:
+    for name, site in floorplan(names(), "85F").items():
+        if ".scanner_" in name:
+            assert abs(place(site)[0] - 63) <= 3 * STRIP, name
+
+
+def test_other_parts_and_words_have_no_plan() -> None:
+    assert floorplan(names(), "25F") == {}
+    assert floorplan(names(lanes=8), "85F") == {}
+    assert floorplan({}, "85F") == {}
+
+
+def test_a_netlist_is_told_its_sites(tmp_path: Path) -> None:
+    cells = {name: {"type": kind, "attributes": {"keep": "1"}} for name, kind in names().items()}
+    netlist = tmp_path / "top.json"
+    netlist.write_text(json.dumps({"modules": {"top": {"cells": cells}}}))
+    before = netlist.read_bytes()
+    assert place_blocks(netlist, "25F") == []
+    assert netlist.read_bytes() == before
+    assert place_blocks(netlist, "85F") == OPTIONS
+    told = json.loads(netlist.read_bytes())["modules"]["top"]["cells"]
+    sites = floorplan(names(), "85F")
+    assert {name: cell["attributes"].pop("BEL") for name, cell in told.items() if name in sites} == sites
+    assert told == cells
+
+
+@pytest.mark.full
+def test_the_plan_knows_every_block_of_the_array() -> None:
+    """So no renamed component falls out of it."""
+    netlist = synthesise(Shell(Accelerator(ArrayConfig.parse("4x16@85F")), "accelerator"))
+    blocks = {name: kind for name, kind in netlist.cells.items() if kind in (MULTIPLIER, BLOCK_RAM)}
+    sites = floorplan(netlist.cells, "85F")
+    assert len(set(sites.values())) == len(sites)
+    assert {name for name, kind in blocks.items() if kind == MULTIPLIER} <= set(sites)
+    for group in PLAN["85F"]:
+        assert any(re.search(group.name, name) for name in blocks), group.name
+    assert len(blocks) - len(sites) <= 16, sorted(set(blocks) - set(sites))
