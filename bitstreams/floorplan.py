@@ -102,9 +102,7 @@ PLAN = {
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_0_(\d+)\.", ((70, 32), (82, ALL))),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_1_(\d+)\.", ((82, ALL),)),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_2_(\d+)\.", ((82, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_0\.values\.", ((46, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_1\.values\.", ((70, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_[23]\.values\.", ((82, ALL),)),
+        Blocks(BLOCK_RAM, r"finder\.scanner_\d\.values\.", ((22, 4), (46, 4), (70, 4), (82, 4))),
         Blocks(BLOCK_RAM, r"finder\.scanner_\d\.masks\.", ((82, ALL),)),
     )
 }
