@@ -136,10 +136,7 @@ class Drain(wiring.Component):
         for name in layer.signature.members:
             m.d.comb += getattr(sums.layer, name).eq(getattr(layer, name))
         m.d.comb += [
-            sums.start.eq(self.start),
             sums.word.eq(word),
-            sums.begins.eq(self.begins),
-            sums.release.eq(self.release),
             sums.touches.eq(self.touches),
             sums.acc.eq(self.acc),
         ]

@@ -14,7 +14,6 @@ from stillframe.contract.array import ArrayConfig
 from .payloads import event
 from .queue import Queue
 from .signatures import LayerSignature
-from .skid import Skid
 
 QUEUE_DEPTH = 17
 """Events that may wait for a bank: a LUT RAM's rows and the register behind them."""
@@ -46,7 +45,7 @@ class EventRouter(wiring.Component):
         o: Events for the banks.
     """
 
-    LATENCY = Skid.LATENCY + 1 + Queue.LATENCY
+    LATENCY = 1 + Queue.LATENCY
 
     layer: wiring.PureInterface
     i: list[stream.Interface]
@@ -71,11 +70,6 @@ class EventRouter(wiring.Component):
             wiring.connect(m, wiring.flipped(self.i[0]), wiring.flipped(self.o[0]))
             return m
 
-        # Who may give is settled late: the scanners' queues do not hang on that.
-        heads = [Skid(self._event) for _ in banks]
-        for q, head in enumerate(heads):
-            m.submodules[f"head_{q}"] = head
-            wiring.connect(m, wiring.flipped(self.i[q]), head.i)
         queues = [Queue(self._event, QUEUE_DEPTH, MARGIN) for _ in banks]
         ready: list[list[Value]] = [[] for _ in banks]  # of each group's stream, by its possible classes
         offers: list[list[tuple[Value, Value, Value]]] = [[] for _ in banks]  # to each bank, likewise
@@ -86,26 +80,27 @@ class EventRouter(wiring.Component):
             patterns = Array(_members(number, 1 << n, members) for n in range(len(banks).bit_length()))
             m.d.sync += belongs.eq(patterns[self.layer.share_log2])
             room = Cat(queues[q].room for q in members) | ~belongs
-            given, valid, taken = self._merge(m, number, [heads[q].o for q in members], belongs, room.all())
+            given, valid, taken = self._merge(m, number, members, belongs, room.all())
             for n, q in enumerate(members):
                 ready[q].append(taken[n])
                 offers[q].append((belongs[n], given, valid))
         for q, queue in enumerate(queues):
             m.submodules[f"queue_{q}"] = queue
             wiring.connect(m, queue.o, wiring.flipped(self.o[q]))
-            m.d.comb += [heads[q].o.ready.eq(Cat(*ready[q]).any()), Assert(~queue.i.valid | queue.i.ready)]
+            m.d.comb += [self.i[q].ready.eq(Cat(*ready[q]).any()), Assert(~queue.i.valid | queue.i.ready)]
             for belongs, given, valid in offers[q]:
                 with m.If(belongs):
                     m.d.comb += [queue.i.p.eq(given), queue.i.valid.eq(valid)]
         return m
 
     def _merge(
-        self, m: Module, number: int, heads: list[stream.Interface], belongs: Signal, room: Value
+        self, m: Module, number: int, members: list[int], belongs: Signal, room: Value
     ) -> tuple[Value, Value, Signal]:
         """A class's event or mark, in a register, whether there is one, and whose streams give theirs."""
-        asking, marking = Signal(len(heads)), Signal(len(heads))
-        behind = Signal(len(heads))  # those behind the one that had its turn last
-        source, chosen, taken = (Signal(len(heads)) for _ in range(3))
+        heads = [self.i[q] for q in members]
+        asking, marking = Signal(len(members)), Signal(len(members))
+        behind = Signal(len(members))  # those behind the one that had its turn last
+        source, chosen, taken = (Signal(len(members)) for _ in range(3))
         all_mark = Signal()
         m.d.comb += [
             asking.eq(Cat(head.valid & ~head.p.mark for head in heads) & belongs),

@@ -25,17 +25,12 @@ class LaneSums(wiring.Component):
     Latency ``latency`` cycles, throughput a word a cycle.
 
     Ports:
-        start: Pulse before a layer.
-        word: Which word of the pass, from 0. begins: It is taken, the next one comes; release: the next
-            pixel's first one does. Which lanes a word takes is so in registers: many accumulators hang on it.
-        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them, sums a cycle later.
+        word: Which word of the pass, from 0.
+        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them.
         z: The sums, which wrap at ``ACC_BITS`` bits.
     """
 
-    start: Signal
     word: Signal
-    begins: Signal
-    release: Signal
     touches: data.View[data.ArrayLayout]
     acc: data.View[data.ArrayLayout]
     z: data.View[data.ArrayLayout]
@@ -45,10 +40,7 @@ class LaneSums(wiring.Component):
         super().__init__(
             {
                 "layer": In(LayerSignature()),
-                "start": In(1),
                 "word": In(7),
-                "begins": In(1),
-                "release": In(1),
                 "touches": In(data.ArrayLayout(config.taps, config.banks)),
                 "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
                 "z": Out(data.ArrayLayout(ACCUMULATOR, config.drain)),
@@ -57,16 +49,16 @@ class LaneSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """A stage decides, one chooses, each level of the tree of adders has one, and one folds."""
+        """A stage that chooses, one for each level of the tree of adders, and one that folds."""
         operands = max(len(self._outputs(0)), self._config.taps)
-        return 2 + (operands - 1).bit_length() + bool(self._folds)
+        return 1 + (operands - 1).bit_length() + bool(self._folds)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums: list[Value] = []
         for d in range(self._config.drain):
-            operands: list[Value] = list(self._chosen(m, d))
-            for level in range(self.latency - 1 - bool(self._folds)):
+            operands: list[Value] = list(self._chosen(d))
+            for level in range(self.latency - bool(self._folds)):
                 stage = [
                     Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
                     for n in range(len(operands))
@@ -116,24 +108,26 @@ class LaneSums(wiring.Component):
             folded[d] = adder.o.as_signed()
         return folded
 
-    def _chosen(self, m: Module, d: int) -> list[Value]:
+    def _chosen(self, d: int) -> list[Value]:
         """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
         config, layer = self._config, self.layer
         bank, place = d % config.banks, d // config.banks
         spread = [(bank, t * config.group + place) for t in range(config.taps)]
         operands = []
-        for n, (plain, depthwise) in enumerate(zip_longest(self._outputs(d), spread)):
-            value: Value = Const(0)
+        for plain, depthwise in zip_longest(self._outputs(d), spread):
+            values: list[Value] = [Const(0), Const(0)]  # of a plain layer, of a depthwise one
+            gates: list[Value] = [Const(0), Const(0)]
             if plain:
                 b, lane = plain
+                values[0] = values[1] = self.acc[b * config.lanes + lane]
                 group = lane // config.group if config.banks > 1 else 0  # else all are touched or none
-                own = self.touches[b][group] & self._takes(m, b, lane, d) & ~layer.depthwise
-                value |= self._gated(m, f"plain_{d}_{n}", own, b, lane)
+                gates[0] = self.touches[b][group] & self._is_output(b, lane, d)
             if depthwise:
                 b, lane = depthwise
-                own = self.touches[b][lane // config.group] & layer.depthwise
-                value |= self._gated(m, f"depthwise_{d}_{n}", own, b, lane)
-            operands.append(value)
+                values[1] = self.acc[b * config.lanes + lane]
+                gates[1] = self.touches[b][lane // config.group]
+            value, gate = (Mux(layer.depthwise, pair[1], pair[0]) for pair in (values, gates))
+            operands.append(Mux(gate, value, 0))
         return operands
 
     def _outputs(self, d: int) -> list[tuple[int, int]]:
@@ -142,27 +136,12 @@ class LaneSums(wiring.Component):
         shared = min(config.drain, config.lanes)
         return [(b, lane) for b in range(config.banks) for lane in range(d % shared, config.lanes, shared)]
 
-    def _gated(self, m: Module, name: str, gate: Value, b: int, lane: int) -> Value:
-        """A lane's accumulator, or 0 where a cycle ago it was not wanted."""
-        wanted = Signal(name=name, reset_less=True)
-        m.d.sync += wanted.eq(gate)
-        return self.acc[b * self._config.lanes + lane].as_unsigned() & wanted.replicate(ACC_BITS)
-
-    def _takes(self, m: Module, b: int, lane: int, d: int) -> Value:
-        """Whether that lane's output is element ``d`` of the word that is shown."""
-        takes = Signal(name=f"takes_{b}_{lane}", reset_less=True)
-        with m.If(self.begins):
-            m.d.sync += takes.eq(self._is_output(b, lane, d, self.word + 1))
-        with m.If(self.release | self.start):
-            m.d.sync += takes.eq(self._is_output(b, lane, d, Const(0)))
-        return takes
-
-    def _is_output(self, b: int, lane: int, d: int, word: Value) -> Value:
-        """Whether that lane's output is element ``d`` of a word."""
+    def _is_output(self, b: int, lane: int, d: int) -> Value:
+        """Whether that lane's output is element ``d`` of the word."""
         unit = (b >> self.layer.share_log2)[:3]
         own: Value | int = lane
         for place in self._column_places:
             if place >= self._word_bits and lane >> place & 1:
                 own = Mux(self._alike(place), own & ~(1 << place), own)
         output = (unit << self._lane_bits) | own
-        return output == (word << self._word_bits) | d
+        return output == (self.word << self._word_bits) | d

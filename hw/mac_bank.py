@@ -25,10 +25,9 @@ class MacBank(wiring.Component):
     """``lanes`` multipliers of 9 x 8 bits. The accumulators of ``ACC_BITS`` bits lie in LUT RAM, in the slot
     that is their pixel's number modulo ``SLOTS``; a slot's first product starts its sum.
 
-    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What is told of
-    ``pixel`` is told in the same cycle, its sums are shown a cycle later: they are far apart. What steers the
-    drain comes from registers, since all of the drain hangs on it: they are loaded for the pixel after this
-    one when this one is released.
+    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What belongs to
+    ``pixel`` is shown in the same cycle. What steers the drain comes from registers, since all of the drain
+    hangs on it: they are loaded for the pixel after this one when this one is released.
 
     Args:
         number: Of the bank, which says which byte of the host's words is whose.
@@ -40,12 +39,11 @@ class MacBank(wiring.Component):
         release: Pulse: that pixel is drained and its slot free.
         complete: The sums of that pixel are complete.
         touches: The lane groups that have taken a tap for it; touched: there are any. Both once complete.
-        acc: Sums of the lanes for it, where touched, ``SHOW_LATENCY`` cycle later.
+        acc: Sums of the lanes for it, where touched.
         write_en, write_row, write_data: Host writes four lanes' weights of a row.
     """
 
     LATENCY = 5
-    SHOW_LATENCY = 1
 
     start: Signal
     pixel: Signal
@@ -111,13 +109,10 @@ class MacBank(wiring.Component):
                 multiplier.b.eq(weights[lane]),
             ]
 
-        after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after this one
-        shown = Signal(SLOT_BITS, reset_less=True)
-        m.d.sync += shown.eq(self.pixel[:SLOT_BITS])
+        after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
         complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
         touches = [
-            self._accumulate(m, t, after, shown, products[t * group : (t + 1) * group])
-            for t in range(config.taps)
+            self._accumulate(m, t, after, products[t * group : (t + 1) * group]) for t in range(config.taps)
         ]
         here, next_one = (Cat(pair) for pair in zip(*touches, strict=True))
         m.d.sync += [
@@ -144,19 +139,16 @@ class MacBank(wiring.Component):
         ]
         return m
 
-    def _accumulate(
-        self, m: Module, t: int, after: Signal, shown: Signal, products: list[Signal]
-    ) -> tuple[Value, Value]:
-        """The accumulators of lane group ``t``: read, add and write in one cycle; those in the slot ``shown``
-        are shown.
+    def _accumulate(self, m: Module, t: int, after: Signal, products: list[Signal]) -> tuple[Value, Value]:
+        """The accumulators of lane group ``t``: read, add and write in one cycle.
 
-        Returns: Whether those of the pixel are touched, and those of the pixel after it.
+        Returns: Whether those of the pixel shown are touched, and those of the pixel after it.
         """
         enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
-        here = self.pixel[:SLOT_BITS]
+        shown = self.pixel[:SLOT_BITS]
         touched = Signal(SLOTS, name=f"touched_{t}", reset_less=True)
         with m.If(self.release):
-            m.d.sync += touched.bit_select(here, 1).eq(0)
+            m.d.sync += touched.bit_select(shown, 1).eq(0)
         with m.If(enable):
             m.d.sync += touched.bit_select(slot, 1).eq(1)
         with m.If(self.start):
@@ -185,4 +177,4 @@ class MacBank(wiring.Component):
                 write.data[s].eq(adder.o),
                 self.acc[t * len(products) + s].eq(show.data[s]),
             ]
-        return touched.bit_select(here, 1), touched.bit_select(after[:SLOT_BITS], 1)
+        return touched.bit_select(shown, 1), touched.bit_select(after[:SLOT_BITS], 1)

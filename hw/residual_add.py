@@ -50,22 +50,21 @@ class ResidualAdd(wiring.Component):
         config, layer, word = self._config, self.layer, self.i.word
         lanes = config.add_lanes
 
-        # The word: of each lane's elements, which are side by side, the part's is lowest. How its operand is
-        # rescaled.
-        codes = Signal(data.ArrayLayout(8 * config.add_cycles, lanes), reset_less=True)
+        # The word, shifted so that the part for the lanes is lowest, and how its operand is rescaled.
+        codes = Signal(data.ArrayLayout(signed(8), config.drain), reset_less=True)
         part = Signal(config.add_cycles)  # which one is there, if any
         zero_point = Signal(signed(8), reset_less=True)
         multiplier = Signal(31, reset_less=True)
         shift = Signal(4, reset_less=True)
         negate = Signal(reset_less=True)
         m.d.sync += [
-            *(own.eq(own >> 8) for own in codes),
+            codes.eq(codes.as_value() >> 8 * lanes),
             part.eq(Cat(self.valid, part)),
             Assert(~(self.valid & part[:-1].any()), "words too close together"),
         ]
         with m.If(self.valid):
             m.d.sync += [
-                codes.eq(word.codes.as_value()),
+                codes.eq(word.codes),
                 zero_point.eq(Mux(self.i.second, layer.second_zero_point, layer.in_zero_point)),
                 multiplier.eq(Mux(self.i.second, layer.second_multiplier, layer.in_multiplier)),
                 shift.eq(Mux(self.i.second, layer.second_shift, layer.in_shift)),
@@ -99,25 +98,23 @@ class ResidualAdd(wiring.Component):
             m.d.sync += [self.o[name].eq(last[name]) for name in ("row", "offset", "valid")]
 
         # Parts of the first operand wait for those of the second one; it is added to zeros itself.
-        of_lane = data.ArrayLayout(signed(SUM_BITS), config.add_cycles)
-        first = Signal(data.ArrayLayout(of_lane, lanes), reset_less=True)
-        sums = Signal(data.ArrayLayout(of_lane, lanes), reset_less=True)
+        first = Signal(data.ArrayLayout(signed(SUM_BITS), config.drain), reset_less=True)
+        sums = Signal(data.ArrayLayout(signed(SUM_BITS), lanes))
         for n in range(lanes):
             m.submodules[f"lane_{n}"] = lane = RescaleLane()
             m.d.comb += [
-                lane.code.eq(codes[n][:8].as_signed()),
+                lane.code.eq(codes[n]),
                 lane.zero_point.eq(zero_point),
                 lane.negate.eq(negate),
                 lane.multiplier.eq(multiplier),
                 lane.shift.eq(shift),
+                # One adder: twice + 1 + 2 * first.
+                sums[n].eq((Cat(Const(1, 1), first[n]).as_signed() + lane.twice) >> 1),
             ]
-            # One adder: twice + 1 + 2 * first.
-            total = (Cat(Const(1, 1), first[n][0]).as_signed() + lane.twice) >> 1
-            with m.If(came):
-                m.d.sync += [
-                    part.eq(Cat(part.as_value()[SUM_BITS:], total[:SUM_BITS])) for part in (sums[n], first[n])
-                ]
-        m.d.comb += self.o.z.eq(sums.as_value())
+        with m.If(came):
+            m.d.sync += [
+                values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums)) for values in (self.o.z, first)
+            ]
         with m.If(begins):
             m.d.sync += first.eq(0)
         return m

@@ -55,10 +55,8 @@ class Bench:
         """Shows each pixel in the cycle in which the drain asks for it, and lets words begin now and then."""
         dut = self.dut
         shapes = Drain(self.config)
-        acc = [0] * self.config.total_lanes  # of the pixel shown a cycle ago
         while True:
             await FallingEdge(dut.clk)
-            dut.acc.value = pack(shapes.acc.shape(), acc)
             dut.may.value = int(not self.hold and self.rng.random() >= self.stall)
             n = len(self.released)
             complete = n < len(self.pixels) and self.rng.random() >= self.stall and not int(dut.rst.value)
@@ -68,7 +66,7 @@ class Bench:
                 assert int(dut.pixel.value) == n % NUMBERS
                 dut.touched.value = int(any(pixel.touches))
                 dut.touches.value = pack(shapes.touches.shape(), pixel.touches)
-                acc = pixel.acc
+                dut.acc.value = pack(shapes.acc.shape(), pixel.acc)
 
     async def begin(self, **fields: int) -> None:
         """Start a layer."""

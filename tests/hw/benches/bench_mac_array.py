@@ -45,25 +45,19 @@ class Bench:
         self.macs += int(self.dut.macs.value)
 
     async def _drain(self) -> None:
-        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete; its sums are
-        shown a cycle later.
-        """
+        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete."""
         dut, config = self.dut, self.config
-        taken: tuple[int, list[int]] | None = None
         while True:
             await FallingEdge(dut.clk)
-            if taken:
-                acc = int(dut.acc.value)
-                lanes = [acc >> lane * ACC_BITS for lane in range(config.total_lanes)]
-                self.drained.append((*taken, [wrap(value) for value in lanes]))
-                taken = None
             ready = not self.holding and self.rng.random() >= self.stall and not int(dut.rst.value)
             released = ready and bool(int(dut.complete.value))
             dut.release.value = int(released)
             if released:
                 touches = unpack(MacArray(config).touches.shape(), int(dut.touches.value))
                 assert int(dut.touched.value) == any(touches)
-                taken = cycle() + 1, touches
+                acc = int(dut.acc.value)
+                lanes = [acc >> lane * ACC_BITS for lane in range(config.total_lanes)]
+                self.drained.append((cycle() + 1, touches, [wrap(value) for value in lanes]))
             await RisingEdge(dut.clk)
             dut.release.value = 0
             if released:
