@@ -286,10 +286,10 @@ class Device:
                 response.kind == kind | RESPONSE
                 and response.sequence == self._sequence
                 and response.payload
-                and response.payload[0] in list(Status)
+                and response.payload[0] in (Status.OK, *_REFUSALS)
             ):
                 return response.payload
-            # Anything else answers an earlier copy of an earlier request.
+            # Anything else answers an earlier copy of an earlier request, or is no answer.
         self._statistics.timeouts += 1
         return None
 

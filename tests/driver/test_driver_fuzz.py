@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -166,6 +170,14 @@ def test_an_answer_of_a_frame_is_right_or_there_is_none(plan: list, seed: int) -
     np.testing.assert_array_equal(session.run(frame).outputs["sum"], expected(frame))
 
 
+def test_an_answer_that_cannot_be_is_none() -> None:
+    """A damaged request's answer says nothing else; fuzz_driver.py found one that did."""
+    link = Babbler(FakeDevice(CONFIG), [encode(Packet.HELLO | RESPONSE, 1, b"\1\0")])
+    with pytest.raises(LinkError, match="expected an answer to HELLO"):
+        Device(link).hello()
+    assert link.requests == 2 * GREETINGS
+
+
 @pytest.mark.parametrize("pace", [1e-5, 1 / 80])
 @pytest.mark.parametrize("chatter", [b"$GPGGA,123519,4807.038,N\r\n", encode(0x81, 200, b"\0")])
 def test_a_stranger_that_never_stops_talking_is_given_up(chatter: bytes, pace: float) -> None:
@@ -182,3 +194,20 @@ def test_a_device_that_never_answers_is_given_up() -> None:
     with pytest.raises(LinkError, match="expected an answer to HELLO"):
         Device(link).hello()
     assert link.now == pytest.approx(2 * GREETINGS * PATIENCE)
+
+
+def test_bytes_that_take_new_ways_through_the_driver(tmp_path: Path) -> None:
+    """Some that Atheris finds; ``fuzz_driver.py`` runs for as long as one likes."""
+    if importlib.util.find_spec("atheris") is None:
+        pytest.skip("atheris is not installed: pip install 'stillframe[fuzz]'")
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(Path(__file__).with_name("fuzz_driver.py")),
+        "-runs=3000",
+        "-seed=1",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Done 3000 runs" in done.stderr
