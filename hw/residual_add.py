@@ -45,6 +45,12 @@ class ResidualAdd(wiring.Component):
         """A register for the word, the lanes, the sum; and its other parts."""
         return 2 + RescaleLane.LATENCY + config.add_cycles - 1
 
+    @property
+    def _order(self) -> list[int]:
+        """A word's elements part by part. Those of a lane are side by side: all it has to do with is near."""
+        cycles = self._config.add_cycles
+        return [n * cycles + part for part in range(cycles) for n in range(self._config.add_lanes)]
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer, word = self._config, self.layer, self.i.word
@@ -64,7 +70,7 @@ class ResidualAdd(wiring.Component):
         ]
         with m.If(self.valid):
             m.d.sync += [
-                codes.eq(word.codes),
+                codes.eq(word.codes if config.add_cycles == 1 else Cat(word.codes[d] for d in self._order)),
                 zero_point.eq(Mux(self.i.second, layer.second_zero_point, layer.in_zero_point)),
                 multiplier.eq(Mux(self.i.second, layer.second_multiplier, layer.in_multiplier)),
                 shift.eq(Mux(self.i.second, layer.second_shift, layer.in_shift)),
@@ -100,6 +106,10 @@ class ResidualAdd(wiring.Component):
         # Parts of the first operand wait for those of the second one; it is added to zeros itself.
         first = Signal(data.ArrayLayout(signed(SUM_BITS), config.drain), reset_less=True)
         sums = Signal(data.ArrayLayout(signed(SUM_BITS), lanes))
+        z = self.o.z
+        if config.add_cycles > 1:
+            z = Signal(first.shape(), name="z", reset_less=True)
+            m.d.comb += [self.o.z[d].eq(z[n]) for n, d in enumerate(self._order)]
         for n in range(lanes):
             m.submodules[f"lane_{n}"] = lane = RescaleLane()
             m.d.comb += [
@@ -112,9 +122,7 @@ class ResidualAdd(wiring.Component):
                 sums[n].eq((Cat(Const(1, 1), first[n]).as_signed() + lane.twice) >> 1),
             ]
         with m.If(came):
-            m.d.sync += [
-                values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums)) for values in (self.o.z, first)
-            ]
+            m.d.sync += [values.eq(Cat(values.as_value()[SUM_BITS * lanes :], sums)) for values in (z, first)]
         with m.If(begins):
             m.d.sync += first.eq(0)
         return m
