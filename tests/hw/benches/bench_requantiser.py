@@ -15,8 +15,8 @@ from stillframe.contract.array import PARAMS_COPIED
 from stillframe.hw.payloads import sum_word, table_word
 from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, start, unpack
 
-ROWS = 64
-MOST = 32
+ROWS = 32
+MOST = 16
 """Rows of a layer."""
 
 Table = list[list[Channel]]
