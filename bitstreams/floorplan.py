@@ -122,7 +122,7 @@ def floorplan(cells: Mapping[str, str], part: str) -> dict[str, str]:
     rows: dict[tuple[str, int], list[tuple[float, str]]] = {}
     for blocks in PLAN[part]:
         places = _places(blocks, cells)
-        shares = []
+        shares: list[int] = []
         for row, most in blocks.rows:
             there = ALL - len(rows.get((blocks.kind, row), []))
             shares.append(min(most, there, len(places) - sum(shares)))

@@ -23,8 +23,8 @@ of a pixel's words side by side."""
 PARAMS_COPIED = 2
 """Channels in a block RAM's row of the requantisation memory where a layer's parameters are copied."""
 
-PARAMS_CACHED = 16
-"""Words of them that there is room for on a real part: the rows of a LUT RAM."""
+PARAMS_CACHED = 256
+"""Channels that they can be copied of on a real part, in words of 16: a LUT RAM has 16 rows."""
 
 PARAMS_BITS = 72
 """Bits of a channel in the requantisation memory."""
@@ -158,7 +158,7 @@ class ArrayConfig:
         are so narrow that the requantisation memory gives one a cycle. A power of two."""
         if self.drain < WIDE_DRAIN:
             return 0
-        return self.params_words if self.part == VIRTUAL else PARAMS_CACHED
+        return self.params_words if self.part == VIRTUAL else PARAMS_CACHED // self.drain
 
     @property
     def name(self) -> str:
