@@ -100,6 +100,9 @@ LAYERS = {
 @pytest.mark.parametrize("kind", LAYERS)
 def test_layer(kind: str, array: str, zero_point: int) -> None:
     config = roomy(ArrayConfig.parse(array))
+    if kind == "average of whole borders" and config.params_cache:
+        # It has 25 kinds of border, a row of PARAMS for each: more than a real part keeps of a layer.
+        config = roomy(ArrayConfig.parse(f"{array}@virtual"))
     graph = shaken(chain((9, 7, 6), *LAYERS[kind], zero_point=zero_point))
     for mode in ("delta", "direct", "dense"):
         check(graph, compile_graph(graph, config, mode=mode), 0, 2)
