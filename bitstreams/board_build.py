@@ -19,7 +19,7 @@ from stillframe.requirements import needs
 
 from . import tools
 from .family import family_of
-from .floorplan import place_blocks
+from .floorplan import floorplan, place_blocks
 from .flow import Flow, flow_of
 from .netlist import TOP, Netlist, script
 from .place_and_route import DoesNotFit, Report, read_report
@@ -53,7 +53,8 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
     with tempfile.TemporaryDirectory(prefix="stillframe-build-") as scratch:
         folder = Path(scratch)
         platform, flow, netlist = synthesise_board(board, config, folder, stage)
-        options = [*flow.options(platform, seed), *place_blocks(netlist.path, config.part)]
+        sites = floorplan(netlist.cells, config.part)
+        options = [*flow.options(platform, seed), *place_blocks(netlist.path, sites)]
         stage("place and route (nextpnr)")
         try:
             tools.run(flow.family.nextpnr, options, folder)

@@ -89,7 +89,7 @@ WORD = 16
 
 PLAN = {
     "85F": (
-        # Of every bank's lanes one in five lies beside the requantiser's, for a row is too short.
+        # The last bank's lanes lie beside the requantiser's: a row is too short for all.
         Blocks(MULTIPLIER, r"array\.bank_[012]\.multiplier_(\d+)\.", ((10, ALL),), WORD),
         Blocks(MULTIPLIER, r"array\.bank_3\.multiplier_(\d+)\.", ((34, ALL),), WORD),
         Blocks(MULTIPLIER, r"requantiser\.lane_(\d+)\.(?:low|high)_low\.", ((34, ALL),), WORD),
@@ -106,7 +106,8 @@ PLAN = {
         Blocks(BLOCK_RAM, r"finder\.scanner_\d\.masks\.", ((82, ALL),)),
     )
 }
-"""By part. Blocks without a number lie in the middle; those in no row's number wherever nextpnr puts them."""
+"""By part. Blocks without a number lie in the middle; those that are not named, or find no site left in their
+rows, wherever nextpnr puts them."""
 
 
 def floorplan(cells: Mapping[str, str], part: str) -> dict[str, str]:
@@ -154,17 +155,15 @@ def _places(blocks: Blocks, cells: Mapping[str, str]) -> list[tuple[float, str]]
     )
 
 
-def place_blocks(netlist: Path, part: str) -> list[str]:
-    """Tell nextpnr in a netlist which sites its blocks have, if there is a plan for it.
+def place_blocks(netlist: Path, sites: Mapping[str, str]) -> list[str]:
+    """Tell nextpnr in a netlist which sites some of its blocks have.
 
-    Returns: The options that nextpnr needs then.
+    Returns: The options that nextpnr needs then, none without a plan.
     """
-    design: dict[str, Any] = json.loads(netlist.read_bytes())
-    cells = design["modules"][TOP]["cells"]
-    sites = floorplan({name: cell["type"] for name, cell in cells.items()}, part)
     if not sites:
         return []
+    design: dict[str, Any] = json.loads(netlist.read_bytes())
     for name, site in sites.items():
-        cells[name]["attributes"]["BEL"] = site
+        design["modules"][TOP]["cells"][name]["attributes"]["BEL"] = site
     netlist.write_text(json.dumps(design))
     return OPTIONS

@@ -16,7 +16,7 @@ from stillframe.sim import cache
 from . import tools
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
-from .floorplan import OPTIONS, PLAN, place_blocks
+from .floorplan import OPTIONS, floorplan, place_blocks
 from .netlist import Netlist, default_name, synthesise
 from .shell import Shell
 
@@ -84,16 +84,17 @@ def place_and_route(
     family = family_of(part)
     freq = freq or family.freq
     netlist = synthesise(Shell(component, name), family)
+    sites = floorplan(netlist.cells, part)
     options = [*family.device(part, speed), f"--seed={seed}", f"--freq={freq:g}", "--timing-allow-fail"]
 
     def make(folder: Path) -> None:
         source = folder / "netlist.json"
         source.write_bytes(netlist.path.read_bytes())
-        planned = [*options, *place_blocks(source, part)]
+        planned = [*options, *place_blocks(source, sites)]
         tools.run(family.nextpnr, [*planned, f"--json={source.name}", "--report=report.json"], folder)
         source.unlink()
 
-    plan = repr((PLAN.get(part), OPTIONS)) if part in PLAN else ""
+    plan = repr((sites, OPTIONS)) if sites else ""
     key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())

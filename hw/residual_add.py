@@ -107,7 +107,7 @@ class ResidualAdd(wiring.Component):
         first = Signal(data.ArrayLayout(signed(SUM_BITS), config.drain), reset_less=True)
         sums = Signal(data.ArrayLayout(signed(SUM_BITS), lanes))
         z = self.o.z
-        if config.add_cycles > 1:
+        if config.add_cycles > 1:  # else the order is the word's own
             z = Signal(first.shape(), name="z", reset_less=True)
             m.d.comb += [self.o.z[d].eq(z[n]) for n, d in enumerate(self._order)]
         for n in range(lanes):

@@ -97,19 +97,20 @@ def test_a_netlist_is_told_its_sites(tmp_path: Path) -> None:
     netlist = tmp_path / "top.json"
     netlist.write_text(json.dumps({"modules": {"top": {"cells": cells}}}))
     before = netlist.read_bytes()
-    assert place_blocks(netlist, "25F") == []
+    assert place_blocks(netlist, floorplan(names(), "25F")) == []
     assert netlist.read_bytes() == before
-    assert place_blocks(netlist, "85F") == OPTIONS
-    told = json.loads(netlist.read_bytes())["modules"]["top"]["cells"]
     sites = floorplan(names(), "85F")
+    assert place_blocks(netlist, sites) == OPTIONS
+    told = json.loads(netlist.read_bytes())["modules"]["top"]["cells"]
     assert {name: cell["attributes"].pop("BEL") for name, cell in told.items() if name in sites} == sites
     assert told == cells
 
 
 @pytest.mark.full
 def test_the_plan_knows_every_block_of_the_array() -> None:
-    """So no renamed component falls out of it."""
-    netlist = synthesise(Shell(Accelerator(ArrayConfig.parse("4x16@85F")), "accelerator"))
+    """So no renamed component falls out of it. With these memories CODES has all three rows of blocks."""
+    config = ArrayConfig.parse("4x16@85F:codes=6656,events=2048,masks=1024")
+    netlist = synthesise(Shell(Accelerator(config), "accelerator"))
     blocks = {name: kind for name, kind in netlist.cells.items() if kind in (MULTIPLIER, BLOCK_RAM)}
     sites = floorplan(netlist.cells, "85F")
     assert len(set(sites.values())) == len(sites)
