@@ -23,6 +23,14 @@ OPTIONS = ["--placer=static", "--router=router2"]
 """Of nextpnr for a design with a plan: the placer that leaves the shortest wires, the router that finds its
 way where there are many."""
 
+SETTINGS = {
+    "router2/bbMargin/x": "12",
+    "router2/bbMargin/y": "12",
+    "router2/currCongWeightMult": "1.5",
+}
+"""Of the router, which has no options for them: how far a wire may leave the box around its pins, in tiles
+(3 by default), and by how much an overused wire's price rises in each round (2): slow enough to go around."""
+
 MULTIPLIER, BLOCK_RAM = "MULT18X18D", "DP16KD"
 
 MIDDLE = 0.5
@@ -156,14 +164,16 @@ def _places(blocks: Blocks, cells: Mapping[str, str]) -> list[tuple[float, str]]
 
 
 def place_blocks(netlist: Path, sites: Mapping[str, str]) -> list[str]:
-    """Tell nextpnr in a netlist which sites some of its blocks have.
+    """Tell nextpnr in a netlist which sites some of its blocks have, and how to route then.
 
     Returns: The options that nextpnr needs then, none without a plan.
     """
     if not sites:
         return []
     design: dict[str, Any] = json.loads(netlist.read_bytes())
+    top = design["modules"][TOP]
+    top["settings"] = SETTINGS
     for name, site in sites.items():
-        design["modules"][TOP]["cells"][name]["attributes"]["BEL"] = site
+        top["cells"][name]["attributes"]["BEL"] = site
     netlist.write_text(json.dumps(design))
     return OPTIONS

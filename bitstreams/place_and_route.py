@@ -16,7 +16,7 @@ from stillframe.sim import cache
 from . import tools
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
-from .floorplan import OPTIONS, floorplan, place_blocks
+from .floorplan import OPTIONS, SETTINGS, floorplan, place_blocks
 from .netlist import Netlist, default_name, synthesise
 from .shell import Shell
 
@@ -94,7 +94,7 @@ def place_and_route(
         tools.run(family.nextpnr, [*planned, f"--json={source.name}", "--report=report.json"], folder)
         source.unlink()
 
-    plan = repr((sites, OPTIONS)) if sites else ""
+    plan = repr((sites, OPTIONS, SETTINGS)) if sites else ""
     key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())

@@ -93,18 +93,25 @@ class LaneSums(wiring.Component):
         """Those that are bits of an element's number too, highest first."""
         return [place for place in reversed(self._column_places) if place < self._word_bits]
 
+    @property
+    def _place_bits(self) -> int:
+        return self._config.group.bit_length() - 1
+
     def _alike(self, place: int) -> Value:
-        """Whether lanes whose numbers differ in a bit have the same output."""
+        """Whether lanes whose numbers differ in a bit may have the same output."""
         return self.layer.side_log2 >= self._lane_bits - place
 
     def _folded(self, m: Module, place: int, sums: list[Value]) -> list[Value]:
-        """The sums; to each below a place the one with that bit is added if it is another column's."""
+        """The sums; to each below a place one with that bit is added if it is another column's of the same
+        output (:meth:`~.ArrayConfig.output_and_column`)."""
         select = Signal(name=f"select_{place}")
         m.d.sync += select.eq(self._alike(place))
         folded = list(sums)
+        beside = 1 << place - self._place_bits if self._config.interleaved else 0
         for d in range(1 << place):
             m.submodules[f"fold_{place}_{d}"] = adder = SelectingAdder(ACC_BITS)
-            m.d.comb += [adder.select.eq(select), adder.a.eq(sums[d]), adder.b.eq(sums[d | 1 << place])]
+            other = (d | 1 << place) ^ beside
+            m.d.comb += [adder.select.eq(select), adder.a.eq(sums[d]), adder.b.eq(sums[other])]
             folded[d] = adder.o.as_signed()
         return folded
 
@@ -112,7 +119,7 @@ class LaneSums(wiring.Component):
         """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
         config, layer = self._config, self.layer
         bank, place = d % config.banks, d // config.banks
-        spread = [(bank, t * config.group + place) for t in range(config.taps)]
+        spread = [(bank, config.lane(t, place)) for t in range(config.taps)]
         operands = []
         for plain, depthwise in zip_longest(self._outputs(d), spread):
             values: list[Value] = [Const(0), Const(0)]  # of a plain layer, of a depthwise one
@@ -120,12 +127,12 @@ class LaneSums(wiring.Component):
             if plain:
                 b, lane = plain
                 values[0] = values[1] = self.acc[b * config.lanes + lane]
-                group = lane // config.group if config.banks > 1 else 0  # else all are touched or none
+                group = config.tap_and_place(lane)[0] if config.banks > 1 else 0  # else all are or none
                 gates[0] = self.touches[b][group] & self._is_output(b, lane, d)
             if depthwise:
                 b, lane = depthwise
                 values[1] = self.acc[b * config.lanes + lane]
-                gates[1] = self.touches[b][lane // config.group]
+                gates[1] = self.touches[b][config.tap_and_place(lane)[0]]
             value, gate = (Mux(layer.depthwise, pair[1], pair[0]) for pair in (values, gates))
             operands.append(Mux(gate, value, 0))
         return operands

@@ -22,8 +22,9 @@ COLUMN_LANES = 4
 
 
 class MacBank(wiring.Component):
-    """``lanes`` multipliers of 9 x 8 bits. The accumulators of ``ACC_BITS`` bits lie in LUT RAM, in the slot
-    that is their pixel's number modulo ``SLOTS``; a slot's first product starts its sum.
+    """``lanes`` multipliers of 9 x 8 bits, numbered as :meth:`~.ArrayConfig.lane` has it. Accumulators of
+    ``ACC_BITS`` bits lie in LUT RAM, in the slot that is their pixel's number modulo ``SLOTS``; its
+    first product starts a sum.
 
     Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What belongs to
     ``pixel`` is shown in the same cycle. What steers the drain comes from registers, since all of the drain
@@ -78,7 +79,7 @@ class MacBank(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, group = self._config, self._config.group
+        config = self._config
 
         m.submodules.weights = memory = Memory(
             shape=data.ArrayLayout(signed(8), config.lanes), depth=config.weights_words, init=[]
@@ -105,14 +106,15 @@ class MacBank(wiring.Component):
             products.append(multiplier.product)
             m.d.comb += [
                 multiplier.enable.eq(1),
-                multiplier.a.eq(values[1][lane % group]),
+                multiplier.a.eq(values[1][config.tap_and_place(lane)[1]]),
                 multiplier.b.eq(weights[lane]),
             ]
 
         after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
         complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
         touches = [
-            self._accumulate(m, t, after, products[t * group : (t + 1) * group]) for t in range(config.taps)
+            self._accumulate(m, t, after, [products[config.lane(t, s)] for s in range(config.group)])
+            for t in range(config.taps)
         ]
         here, next_one = (Cat(pair) for pair in zip(*touches, strict=True))
         m.d.sync += [
@@ -175,6 +177,6 @@ class MacBank(wiring.Component):
                 adder.a.eq(product),
                 adder.b.eq(so_far.data[s]),
                 write.data[s].eq(adder.o),
-                self.acc[t * len(products) + s].eq(show.data[s]),
+                self.acc[self._config.lane(t, s)].eq(show.data[s]),
             ]
         return touched.bit_select(shown, 1), touched.bit_select(after[:SLOT_BITS], 1)

@@ -80,8 +80,8 @@ For a column c that is looked at, the first tap belongs to pixel ``place + (c >>
 def event(config: ArrayConfig) -> data.StructLayout:
     """A non-zero element on its way to the array, with where its first tap goes, or a ``mark``.
 
-    In a depthwise layer the elements of a group in one column are an event: lane t * group + s multiplies
-    ``values[s]``. Else all values are the element's, for all lanes.
+    In a depthwise layer the elements of a group in one column are an event: a lane multiplies its value of
+    them (:meth:`~.ArrayConfig.tap_and_place`). Else all values are the element's, for all lanes.
     """
     return data.StructLayout(
         {

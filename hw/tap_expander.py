@@ -19,7 +19,8 @@ MARK_STEP = (1 << PIXEL_BITS) // 2 - 1
 
 
 def taps(config: ArrayConfig) -> data.StructLayout:
-    """What a bank does in a cycle: lane t * group + s multiplies ``values[s]`` for lane group t's pixel."""
+    """What a bank does in a cycle: each lane multiplies one of the values for its lane group's pixel
+    (:meth:`~.ArrayConfig.tap_and_place`)."""
     return data.StructLayout(
         {
             "enable": config.taps,  # the lane groups that multiply: all or none if they have the same column

@@ -94,14 +94,15 @@ def pack_weights(product: Product, stride: int, side: int, config: ArrayConfig) 
 
 
 def _side_by_side(weights: Int8, stride: int, side: int, config: ArrayConfig) -> Int8:
-    """Weights of as many outputs as a bank has lanes, if ``side`` is more than 1: from h * lanes / side on
-    they are of kernel column x + stride * h where the first ones are of column x."""
+    """Weights of as many outputs as a bank has lanes, if ``side`` is more than 1: for each lane those of its
+    output, of kernel column x + stride * h if it takes the h-th of the columns side by side."""
     if side == 1:
         return weights
     rows, columns, inputs, outputs = weights.shape
     padded = np.zeros((rows, columns + stride * (side - 1), inputs, config.lanes // side), np.int8)
     padded[:, :columns, :, :outputs] = weights
-    return np.concatenate([padded[:, stride * h : stride * h + columns] for h in range(side)], axis=3)
+    lanes = [config.output_and_column(lane, side.bit_length() - 1) for lane in range(config.lanes)]
+    return np.stack([padded[:, stride * h : stride * h + columns, :, output] for output, h in lanes], axis=3)
 
 
 def _convolution(weights: Int8, config: ArrayConfig) -> Int8:
@@ -125,7 +126,8 @@ def _convolution(weights: Int8, config: ArrayConfig) -> Int8:
 def _channelwise(weights: Int8, stride: int, config: ArrayConfig) -> Int8:
     """Rows: channel word, kernel row, kernel column x; (rows, columns, channels) weights.
 
-    Lane t * group + s of bank q has the weight of column x + stride * t for element s * banks + q.
+    The lane of lane group t and place s of bank q has the weight of column x + stride * t for element
+    s * banks + q.
     """
     rows, columns, channels = weights.shape
     words, taps = -(-channels // config.drain), config.taps
@@ -134,7 +136,8 @@ def _channelwise(weights: Int8, stride: int, config: ArrayConfig) -> Int8:
     by_tap = np.stack([padded[:, stride * t : stride * t + columns] for t in range(taps)], axis=2)
     split = by_tap.reshape(rows, columns, taps, words, config.group, config.banks)
     y, x, tap, word, s, bank = range(6)
-    return split.transpose(word, y, x, bank, tap, s).reshape(-1, config.total_lanes)
+    order = (bank, s, tap) if config.interleaved else (bank, tap, s)
+    return split.transpose(word, y, x, *order).reshape(-1, config.total_lanes)
 
 
 def pack_params(product: Product, config: ArrayConfig) -> Words:

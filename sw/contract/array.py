@@ -129,6 +129,37 @@ class ArrayConfig:
         return self.lanes // self.group
 
     @property
+    def interleaved(self) -> bool:
+        """How a bank's lanes are numbered. Lane n has output n where each lane has an output of its own. If
+        words are as wide as a bank, an element so has one lane of each bank, and those that it has in
+        depthwise layers are to be that one's neighbours.
+        """
+        return self.drain >= self.lanes and self.group >= self.taps
+
+    def lane(self, tap: int, place: int) -> int:
+        """The lane of lane group ``tap`` that multiplies value ``place`` of an event."""
+        return place * self.taps + tap if self.interleaved else tap * self.group + place
+
+    def tap_and_place(self, lane: int) -> tuple[int, int]:
+        """The lane group of a lane, and which value of an event it multiplies."""
+        if self.interleaved:
+            return lane % self.taps, lane // self.taps
+        return lane // self.group, lane % self.group
+
+    def output_and_column(self, lane: int, side_log2: int) -> tuple[int, int]:
+        """The output that a lane has where ``1 << side_log2`` kernel columns are side by side in a bank, and
+        which of the columns it takes.
+
+        Lane groups are shared out evenly among columns, in their order. Output n has lane n; what its other
+        lanes differ from that in are the upper bits of their number and, if lanes are interleaved, as many
+        upper bits of their lane group's, so that their columns differ.
+        """
+        outputs = self.lanes >> side_log2
+        part = self.taps >> side_log2
+        output = lane ^ (lane // outputs * part if self.interleaved else 0)
+        return output % outputs, self.tap_and_place(lane)[0] // part
+
+    @property
     def add_lanes(self) -> int:
         """Lanes of the adder of residuals: for each element of a word, or for half of them where the part's
         multipliers are short."""

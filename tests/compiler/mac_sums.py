@@ -9,6 +9,8 @@ from column_requests import Strip, strips
 from program_image import Bools, Fields, Image, Ints
 from receptive_walk import KernelRows
 
+from stillframe.contract import ArrayConfig
+
 
 @dataclass(frozen=True)
 class MacSums:
@@ -97,8 +99,8 @@ def _convolution(layer: Fields, image: Image, strip: Strip, row: int, given: Int
         at = given[..., elements].transpose(3, 0, 1, 2, 4)[taps.column]
         fields[:, taps.pixel, :, :, taps.number % side, taps.kernel] = at
         banks = [unit * share + member for unit in range(units)]
-        lanes = np.array(banks)[:, None] * config.lanes + np.arange(config.lanes // side)
-        lanes = lanes.ravel() + part * (config.lanes // side)  # (side, lanes of a part)
+        lanes = np.array(banks)[:, None] * config.lanes + _lanes_of_outputs(config, layer.side_log2)[:, None]
+        lanes = lanes.reshape(side, -1)  # by part and output
         weights = image.weights[rows[..., None], lanes[:, None, None]].reshape(-1, lanes.shape[1])
         weights = weights.astype(np.float64)
         # Exact in double precision: sums stay below 2**53.
@@ -106,14 +108,24 @@ def _convolution(layer: Fields, image: Image, strip: Strip, row: int, given: Int
     return sums
 
 
+def _lanes_of_outputs(config: ArrayConfig, side_log2: int) -> Ints:
+    """A bank's lanes, by which of the columns side by side they take, and output."""
+    lanes = np.empty((1 << side_log2, config.lanes >> side_log2), np.int64)
+    for lane in range(config.lanes):
+        output, column = config.output_and_column(lane, side_log2)
+        lanes[column, output] = lane
+    return lanes
+
+
 def _depthwise(layer: Fields, image: Image, strip: Strip, row: int, given: Ints) -> Ints:
-    """(out_height, pixels, drain): lane t * group + s of bank q takes a column's taps t, t + taps, ..."""
+    """(out_height, pixels, drain): lane group t of bank q takes a column's taps t, t + taps, ..."""
     config, taps = image.config, strip.taps
     assert 1 << layer.share_log2 == config.banks
     element = np.arange(image.drain)
     bank, s = element % config.banks, element // config.banks
     lane_group = taps.number % config.taps
-    lanes = bank * config.lanes + lane_group[:, None] * config.group + s
+    of_bank = np.array([[config.lane(t, s) for s in range(config.group)] for t in range(config.taps)])
+    lanes = bank * config.lanes + of_bank[lane_group[:, None], s]
     first = taps.kernel - lane_group * layer.stride  # kernel column of the event's issue
     sums = np.zeros((strip.count, layer.out_height, image.drain), np.int64)
     for kernel_row in range(layer.kernel_rows):

@@ -80,8 +80,9 @@ class Banks:
         for n, place in enumerate(window.pixels(event["tap"], event["left"])):
             number, part = divmod(n, side)
             row = self.weights[event["weight"] + number * side * window.stride * window.tap_rows]
-            for lane in range(part * config.lanes // side, (part + 1) * config.lanes // side):
-                product = event["values"][lane % config.group] * row[bank * config.lanes + lane]
+            groups = range(part * config.taps // side, (part + 1) * config.taps // side)
+            for lane, s in ((config.lane(t, s), s) for t in groups for s in range(config.group)):
+                product = event["values"][s] * row[bank * config.lanes + lane]
                 key = pixel + place - event["left"], bank, lane
                 self.acc[key] = wrap(self.acc[key] + product)
             if counted:
@@ -91,11 +92,10 @@ class Banks:
 
     def touches(self, pixel: int) -> list[int]:
         """Bits of the touched lane groups of each bank."""
-        group = self.config.group
         found = [0] * self.config.banks
         for t in range(self.config.taps):
             for bank in range(self.config.banks):
-                found[bank] |= ((pixel, bank, t * group) in self.acc) << t
+                found[bank] |= ((pixel, bank, self.config.lane(t, 0)) in self.acc) << t
         return found
 
 

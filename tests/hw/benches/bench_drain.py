@@ -182,15 +182,19 @@ class Bench:
         config = self.config
         if self.fields["depthwise"]:
             bank, place = d % config.banks, d // config.banks
-            lanes = [(bank, t * config.group + place, t) for t in range(config.taps)]
+            lanes = [(bank, config.lane(t, place), t) for t in range(config.taps)]
         else:
             side = 1 << self.fields["side_log2"]
-            unit, lane = divmod(w * config.drain + d, config.lanes // side)
+            unit, output = divmod(w * config.drain + d, config.lanes // side)
             if side > 1 and unit:
                 return None  # padding, which may be anything
             banks = [b for b in range(config.banks) if b >> self.fields["share_log2"] == unit]
-            of_output = range(lane, config.lanes, config.lanes // side)
-            lanes = [(b, same, same // config.group) for b in banks for same in of_output]
+            of_output = [
+                lane
+                for lane in range(config.lanes)
+                if config.output_and_column(lane, self.fields["side_log2"])[0] == output
+            ]
+            lanes = [(b, lane, config.tap_and_place(lane)[0]) for b in banks for lane in of_output]
         touched = [(b, lane) for b, lane, t in lanes if pixel.touches[b] >> t & 1]
         return wrap(sum(pixel.acc[b * config.lanes + lane] for b, lane in touched))
 

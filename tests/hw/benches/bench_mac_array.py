@@ -109,12 +109,12 @@ class Bench:
         await self.drain(script.pixels)
         await wait(self.dut, QUIET)
         assert len(self.drained) == script.pixels
-        group, lanes = self.config.group, self.config.lanes
+        lanes = self.config.lanes
         for pixel, (_, touches, acc) in enumerate(self.drained):
             assert touches == script.banks.touches(pixel), f"pixel {pixel}"
             for bank, bits in enumerate(touches):
                 for lane in range(lanes):
-                    if bits >> lane // group & 1:
+                    if bits >> self.config.tap_and_place(lane)[0] & 1:
                         wanted = script.banks.acc[pixel, bank, lane]
                         assert acc[bank * lanes + lane] == wanted, f"pixel {pixel}, bank {bank}, lane {lane}"
         assert (self.events, self.macs) == (script.banks.events, script.banks.macs)
