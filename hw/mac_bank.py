@@ -22,9 +22,9 @@ COLUMN_LANES = 4
 
 
 class MacBank(wiring.Component):
-    """``lanes`` multipliers of 9 x 8 bits, numbered as :meth:`~.ArrayConfig.lane` has it. Accumulators of
-    ``ACC_BITS`` bits lie in LUT RAM, in the slot that is their pixel's number modulo ``SLOTS``; its
-    first product starts a sum.
+    """``lanes`` multipliers of 9 x 8 bits, numbered as :meth:`~.ArrayConfig.lane` has it. The accumulators
+    of ``ACC_BITS`` bits lie in LUT RAM, in the slot that is their pixel's number modulo ``SLOTS``; the first
+    product in a slot starts its sum.
 
     Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What belongs to
     ``pixel`` is shown in the same cycle. What steers the drain comes from registers, since all of the drain
