@@ -25,7 +25,7 @@ from .layer import Mode
 from .memory_map import PROTOCOL_VERSION, Memory
 
 FILE_MAGIC = b"STLFPROG"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True)
