@@ -50,7 +50,10 @@ def test_a_ready_bitstream_is_of_today(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["icebreaker", *(pytest.param(name, marks=pytest.mark.full) for name in ("ulx3s-25f", "ulx3s-12f"))],
+    [
+        "icebreaker",
+        *(pytest.param(name, marks=pytest.mark.full) for name in ("ulx3s-25f", "ulx3s-12f", "ulx3s-85f")),
+    ],
 )
 def test_one_is_made_again(name: str) -> None:
     """Bit for bit, with the tools that it was made with; of the smallest one always."""
