@@ -153,7 +153,8 @@ def test_weights_of_a_depthwise_layer() -> None:
     """Rows: word, kernel row, kernel column. A lane for each element and each of 2 columns, stride apart."""
     packed = packed_weights(chain((3, 4, 9), Layer(DepthwiseConv, (2, 3), 1, strides=(1, 2))), BANKS)
     assert packed.shape == (2 * 2 * 3, 16)
-    bank = packed.reshape(2, 2, 3, 2, 2, 4)  # word, row, column; bank, column, element of the group
+    # Word, row, column; bank, element of the group, column side by side: an element's lanes are neighbours.
+    bank = packed.reshape(2, 2, 3, 2, 4, 2).swapaxes(-1, -2)
     assert bank[0, 0, 0, 0].tolist() == [
         [0, 2, 4, 6],
         [18, 20, 22, 24],

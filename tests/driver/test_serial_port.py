@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 import tty
@@ -50,22 +51,33 @@ class Cable:
         fresh = self.path.with_suffix(".new")
         fresh.symlink_to(name)
         fresh.replace(self.path)
-        threading.Thread(target=self._serve, args=(self._master,), daemon=True).start()
+        self._pulled, self._wake = threading.Event(), os.pipe()
+        served = self._master, self._wake[0], self._pulled
+        self._server = threading.Thread(target=self._serve, args=served, daemon=True)
+        self._server.start()
 
     def pull(self) -> None:
+        """The line's descriptors get their numbers anew: nobody may read from them any more."""
         master, self._master = self._master, -1
         self.path.unlink()
-        os.close(self._port)
-        os.close(master)
+        self._pulled.set()
+        os.write(self._wake[1], b"!")
+        if threading.current_thread() is not self._server:
+            self._server.join(timeout=1)
+        for descriptor in (self._port, master, *self._wake):
+            os.close(descriptor)
 
-    def _serve(self, master: int) -> None:
-        try:
-            while data := os.read(master, 4096):
-                answer = self.answer(data)
-                while answer:
+    def _serve(self, master: int, wake: int, pulled: threading.Event) -> None:
+        while not pulled.is_set():
+            ready, _, _ = select.select([master, wake], [], [])
+            if wake in ready:
+                return
+            try:
+                answer = self.answer(os.read(master, 4096))
+                while answer and not pulled.is_set():
                     answer = answer[os.write(master, answer) :]
-        except OSError:
-            return  # pulled
+            except OSError:
+                return  # pulled while it wrote
 
 
 @pytest.fixture
