@@ -93,10 +93,6 @@ class LaneSums(wiring.Component):
         """Those that are bits of an element's number too, highest first."""
         return [place for place in reversed(self._column_places) if place < self._word_bits]
 
-    @property
-    def _place_bits(self) -> int:
-        return self._config.group.bit_length() - 1
-
     def _alike(self, place: int) -> Value:
         """Whether lanes whose numbers differ in a bit may have the same output."""
         return self.layer.side_log2 >= self._lane_bits - place
@@ -107,7 +103,8 @@ class LaneSums(wiring.Component):
         select = Signal(name=f"select_{place}")
         m.d.sync += select.eq(self._alike(place))
         folded = list(sums)
-        beside = 1 << place - self._place_bits if self._config.interleaved else 0
+        # Where lanes are interleaved, the bit that tells their groups' columns apart lies further down.
+        beside = 1 << place + 1 - self._config.group.bit_length() if self._config.interleaved else 0
         for d in range(1 << place):
             m.submodules[f"fold_{place}_{d}"] = adder = SelectingAdder(ACC_BITS)
             other = (d | 1 << place) ^ beside

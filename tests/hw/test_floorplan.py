@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from stillframe.bitstreams.floorplan import BLOCK_RAM, MULTIPLIER, OPTIONS, PLAN, floorplan, place_blocks
+from stillframe.bitstreams import tools
+from stillframe.bitstreams.family import family_of
+from stillframe.bitstreams.floorplan import (
+    BLOCK_RAM,
+    MULTIPLIER,
+    OPTIONS,
+    PLAN,
+    SETTINGS,
+    floorplan,
+    place_blocks,
+)
 from stillframe.bitstreams.netlist import synthesise
 from stillframe.bitstreams.shell import Shell
 from stillframe.contract import ArrayConfig
@@ -101,9 +111,31 @@ def test_a_netlist_is_told_its_sites(tmp_path: Path) -> None:
     assert netlist.read_bytes() == before
     sites = floorplan(names(), "85F")
     assert place_blocks(netlist, sites) == OPTIONS
-    told = json.loads(netlist.read_bytes())["modules"]["top"]["cells"]
+    top = json.loads(netlist.read_bytes())["modules"]["top"]
+    assert top["settings"] == SETTINGS
+    told = top["cells"]
     assert {name: cell["attributes"].pop("BEL") for name, cell in told.items() if name in sites} == sites
     assert told == cells
+
+
+def router_settings(folder: Path, given: dict[str, str]) -> dict[str, float]:
+    """Those that nextpnr has routed an empty design with, whose netlist has the given ones."""
+    top = {"attributes": {"top": f"{1:032b}"}, "settings": given, "ports": {}, "cells": {}, "netnames": {}}
+    netlist = folder / "empty.json"
+    netlist.write_text(json.dumps({"creator": "", "modules": {"top": top}}))
+    family = family_of("85F")
+    options = [*family.device("85F", 6), *OPTIONS, f"--json={netlist.name}", "--write=routed.json"]
+    tools.run(family.nextpnr, options, folder)
+    routed = json.loads((folder / "routed.json").read_bytes())["modules"]["top"]["settings"]
+    return {name: float(value) for name, value in routed.items() if name.startswith("router2/")}
+
+
+def test_the_router_takes_the_settings(tmp_path: Path) -> None:
+    """It knows them by these names, of which it has values of its own, and takes those of the netlist."""
+    usual = router_settings(tmp_path, {})
+    assert {name: usual.get(name) for name in SETTINGS} == dict(zip(SETTINGS, (3, 3, 2), strict=True))
+    wanted = {name: float(value) for name, value in SETTINGS.items()}
+    assert router_settings(tmp_path, SETTINGS) == usual | wanted
 
 
 @pytest.mark.full
