@@ -197,7 +197,7 @@ class Accelerator(wiring.Component):
         self._connect_host(
             m,
             link.bus,
-            (sequencer, state, codes),
+            ((sequencer, None), (state, Memory.STATE), (codes, Memory.CODES)),
             ((array, Memory.WEIGHTS), (requantiser, Memory.PARAMS), (table, Memory.TABLES)),
         )
 
@@ -293,28 +293,36 @@ class Accelerator(wiring.Component):
     def _connect_host(
         m: Module,
         bus: wiring.PureInterface,
-        readable: tuple[wiring.Component, ...],
+        readable: tuple[tuple[wiring.Component, Memory | None], ...],
         write_only: tuple[tuple[wiring.Component, Memory], ...],
     ) -> None:
         """Hang the memories on the host's bus; those that do not answer give zeros, so answers are or-ed.
 
-        The bus reaches every memory of the chip: a register each way keeps that out of the clock.
+        The bus reaches every memory of the chip. It stops in a register where it leaves the link and in
+        another one beside each memory, which takes in what is meant for that one; answers stop once.
         """
+        told = ("memory", "column", "row", "w_data")
         near = HostBus().create()
-        m.d.sync += [
-            getattr(near, name).eq(getattr(bus, name))
-            for name in ("memory", "column", "row", "w_en", "w_data", "r_en")
-        ]
+        m.d.sync += [getattr(near, name).eq(getattr(bus, name)) for name in (*told, "w_en", "r_en")]
         valid, answer = Const(0, 1), Const(0, 32)
-        for part in readable:
-            for name in ("memory", "column", "row", "w_en", "w_data", "r_en"):
-                m.d.comb += getattr(part.host, name).eq(getattr(near, name))
+        for part, memory in readable:
+            host = near
+            if memory is not None:
+                host = HostBus().create(path=(f"{memory.name.lower()}_host",))
+                meant = near.memory == memory
+                m.d.sync += [getattr(host, name).eq(getattr(near, name) & meant) for name in ("w_en", "r_en")]
+                with m.If(meant & (near.w_en | near.r_en)):
+                    m.d.sync += [getattr(host, name).eq(getattr(near, name)) for name in told]
+            for name in (*told, "w_en", "r_en"):
+                m.d.comb += getattr(part.host, name).eq(getattr(host, name))
             valid, answer = valid | part.host.r_valid, answer | part.host.r_data
         m.d.sync += [bus.r_valid.eq(valid), bus.r_data.eq(answer)]
         for part, memory in write_only:
-            m.d.sync += part.write_en.eq(bus.w_en & (bus.memory == memory))
-            m.d.comb += [
-                part.write_column.eq(near.column),
-                part.write_row.eq(near.row),
-                part.write_data.eq(near.w_data),
-            ]
+            meant = near.w_en & (near.memory == memory)
+            m.d.sync += part.write_en.eq(meant)
+            with m.If(meant):
+                m.d.sync += [
+                    part.write_column.eq(near.column),
+                    part.write_row.eq(near.row),
+                    part.write_data.eq(near.w_data),
+                ]

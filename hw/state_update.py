@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Assert, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,9 @@ from .block_ram import BlockRam
 from .payloads import sum_word
 from .signatures import COLUMN_BITS, HostBus, LayerSignature
 
+QUARTER = 4
+"""Columns among which one is chosen in a cycle when the host reads."""
+
 
 class StateUpdate(wiring.Component):
     """Adds the stored accumulators to a word of sums and keeps the result
@@ -22,10 +25,11 @@ class StateUpdate(wiring.Component):
     wrap at ``ACC_BITS`` bits: the compiler proves that the final value fits. Latency ``LATENCY`` cycles,
     throughput one word a cycle.
 
-    ``host`` reads and writes the state while no layer runs.
+    ``host`` reads and writes the state while no layer runs; it has an answer after ``HOST_LATENCY`` cycles.
     """
 
     LATENCY = 3 + BlockRam.LATENCY
+    HOST_LATENCY = 4 + BlockRam.LATENCY
 
     i: stream.Interface
     o: stream.Interface
@@ -50,6 +54,7 @@ class StateUpdate(wiring.Component):
 
         # Stage 1: the address; 3: the block's register has the word; 4: what of it is added; 5: the sum.
         advance, adding = Signal(), Signal()
+        answering = Signal()
         reading, column = Signal(2 + BlockRam.LATENCY), Signal(COLUMN_BITS, reset_less=True)  # the host
         words, valid = [self.i.p], [self.i.valid]
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
@@ -98,13 +103,21 @@ class StateUpdate(wiring.Component):
             ~(state.write_en.any() & advance & valid[1] & (state.write_address == state.read_address))
         )
 
-        # What the host reads takes the same way as what is added.
+        # What the host reads takes the same way as what is added. A column's number steers wide multiplexers:
+        # its upper bits choose a cycle later.
         with m.If(host.r_en & mine):
             m.d.sync += column.eq(host.column)
-        m.d.sync += [reading.eq(Cat(host.r_en & mine, reading)), host.r_valid.eq(reading[-1])]
-        m.d.sync += host.r_data.eq(0)
-        with m.If(reading[-1]), m.Switch(column):
-            for d in range(config.drain):
-                with m.Case(d):
-                    m.d.sync += host.r_data.eq(stored[d])
+        m.d.sync += [
+            reading.eq(Cat(host.r_en & mine, reading)),
+            answering.eq(reading[-1]),
+            host.r_valid.eq(answering),
+            host.r_data.eq(0),
+        ]
+        quarters = -(-config.drain // QUARTER)
+        found = Signal(data.ArrayLayout(signed(ACC_BITS), quarters), reset_less=True)
+        for n, quarter in enumerate(found):
+            own = Array(stored[d] for d in range(QUARTER * n, min(QUARTER * (n + 1), config.drain)))
+            m.d.sync += quarter.eq(own[column[:2]])
+        with m.If(answering):
+            m.d.sync += host.r_data.eq(Array(found)[column[2:]] if quarters > 1 else found[0])
         return m

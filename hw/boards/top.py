@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -45,9 +45,12 @@ class Top(wiring.Component):
         m.submodules.watchdog = watchdog = self._watchdog
         m.submodules.lights = lights = StatusLights(self._clock_hz)
         accelerator = accelerator_of(self._config)
-        reset = Signal()  # a register that may lie in the middle of all that hangs on it
+        # One register resets the accelerator: it may lie in the middle of all that hangs on it.
+        m.domains.array = array = ClockDomain(local=True)
+        reset = Signal(init=1)
         m.d.sync += reset.eq(watchdog.reset)
-        m.submodules.accelerator = ResetInserter(reset)(accelerator)
+        m.d.comb += [array.clk.eq(ClockSignal()), array.rst.eq(reset)]
+        m.submodules.accelerator = DomainRenamer("array")(accelerator)
         wiring.connect(m, receiver.o, accelerator.rx)
         wiring.connect(m, accelerator.tx, transmitter.i)
         status = accelerator.status

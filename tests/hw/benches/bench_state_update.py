@@ -65,7 +65,7 @@ class Bench:
         dut.host__column.value, dut.host__r_en.value = column, 1
         await RisingEdge(dut.clk)
         dut.host__r_en.value = 0
-        for _ in range(5):
+        for _ in range(StateUpdate.HOST_LATENCY):
             await RisingEdge(dut.clk)
             if int(dut.host__r_valid.value):
                 return dut.host__r_data.value.to_signed()  # type: ignore[no-any-return]
