@@ -92,8 +92,13 @@ class Session:
         self._outputs = sorted({output.tensor for output in program.outputs})
         self._sent: Codes | None = None
         self._uploaded = False
-        device.check(program.config)
-        self._upload(progress)
+        for attempt in range(RESTARTS + 1):
+            try:
+                self._prepare(attempt > 0, progress)
+                break
+            except RefusedError:  # the device was reset in between
+                if attempt == RESTARTS:
+                    raise
 
     def run(self, frame: npt.NDArray[Any], key: bool = False) -> FrameResult:
         """Run a frame.
@@ -115,9 +120,7 @@ class Session:
         for attempt in range(RESTARTS + 1):
             try:
                 if not self._uploaded:
-                    self.device.hello()
-                    self.device.check(self.program.config)  # the cable may be in another board
-                    self._upload()
+                    self._prepare(True)
                 cycles, layers, tensors = self._frame(codes, sent)
                 break
             except LinkError as error:
@@ -172,8 +175,12 @@ class Session:
             values |= {tensor.name: result for tensor, result in zip(part.outputs, results, strict=True)}
         return {result.name: values[result.name] for result in self.program.results}
 
-    def _upload(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def _prepare(self, anew: bool, progress: Callable[[int, int], None] | None = None) -> None:
+        """Upload the program, ``anew`` if the device may have lost its session, or be another one."""
         self._uploaded = False
+        if anew:
+            self.device.hello()
+        self.device.check(self.program.config)
         total, done = sum(len(s.words) for s in self._segments), 0
         for segment in self._segments:
             for start in range(0, len(segment.words), WRITE_WORDS):

@@ -161,6 +161,31 @@ def test_device_that_restarts_at_any_packet_of_a_frame_gives_the_right_answer(ev
     np.testing.assert_array_equal(session.read_tensor(0), third)
 
 
+@pytest.mark.parametrize("event", ["reset", "power_on"])
+@pytest.mark.parametrize("call", range(8))
+def test_device_that_restarts_at_any_packet_of_the_upload_is_given_the_program_anew(event, call):
+    """What ends anything half sent, HELLO, INFO, five WRITEs."""
+    link = FakeLink(FakeDevice(CONFIG))
+
+    def restart(data: bytes) -> bytes:
+        getattr(link.device, event)()
+        return data
+
+    link.to_device = once(call, restart)
+    session = Session(Device(link), make_program(CONFIG))
+    (frame,) = frames(np.random.default_rng(2), 1, session.program)
+    np.testing.assert_array_equal(session.run(frame).outputs["sum"], expected(frame))
+
+
+def test_device_that_falls_silent_in_the_upload_is_an_error():
+    link = FakeLink(FakeDevice(CONFIG))
+    device = Device(link)
+    device.hello()
+    link.to_device = lambda data: b"" if data[1] == Packet.WRITE else data
+    with pytest.raises(LinkError):
+        Session(device, make_program(CONFIG))
+
+
 def test_lost_layer_program_makes_a_key_frame_without_upload():
     session, link = open_session()
     first, second = frames(np.random.default_rng(3), 2, session.program)
