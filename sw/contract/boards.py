@@ -98,9 +98,9 @@ BOARDS = {
     board.name: board
     for board in (
         _ulx3s("85F", "4x16@85F", 50, 3),
-        _ulx3s("25F", _SMALL_ECP5, 100, 1),
+        _ulx3s("25F", _SMALL_ECP5, 100, 3),
         # Its chip is that of the 25F under another identity.
-        _ulx3s("12F", _SMALL_ECP5, 100, 1),
+        _ulx3s("12F", _SMALL_ECP5, 100, 3),
         Board(
             name="icebreaker",
             title="iCEBreaker",
@@ -108,7 +108,7 @@ BOARDS = {
             array="1x4@UP5K",
             clock_mhz=24,
             baud=3_000_000,
-            seed=1,
+            seed=2,
             # "iCEBreaker V1.0e" and the like; of many an FT2232H. Its port A is for the flash memory.
             usb=UsbIdentity(0x0403, 0x6010, "iCEBreaker V", ":1.1"),
             flash=("openFPGALoader", "--board", "ice40_generic", "--write-flash"),
