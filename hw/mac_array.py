@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import add
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -84,6 +84,7 @@ class MacArray(wiring.Component):
         m = Module()
         config, layer = self._config, self.layer
         complete, touched = Signal(config.banks), Signal(config.banks)
+        coming: list[data.View[data.ArrayLayout]] = []
         macs = []
         counts = []
         starts = Signal(len(column_starts(layer, config)))
@@ -108,6 +109,8 @@ class MacArray(wiring.Component):
                 touched[b].eq(bank.touched),
                 self.touches[b].eq(bank.touches),
             ]
+            if config.banks > 1:
+                coming.append(bank.coming)
             base = b * config.lanes // COLUMN_LANES
             for column in range(config.lanes // COLUMN_LANES):
                 m.d.comb += bank.write_en[column].eq(self.write_en & (self.write_column == base + column))
@@ -135,6 +138,19 @@ class MacArray(wiring.Component):
                 m.d.sync += count.eq(reduce(add, columns))
             counts.append(Mux(counting, count, 0))
             macs.append(Mux(layer.depthwise, count, Mux(counting, each, 0)))
-        m.d.comb += [self.complete.eq(complete.all()), self.touched.eq(touched.any())]
+        if config.banks > 1:
+            # Banks lie apart and all of the drain hangs on this: one register instead of one of each bank.
+            kept, freed = (
+                (Cat(one[n].complete for one in coming).all(), Cat(one[n].touched for one in coming).any())
+                for n in range(2)
+            )
+            m.d.sync += [
+                self.complete.eq(Mux(self.release, freed[0], kept[0]) & ~self.start),
+                self.touched.eq(Mux(self.release, freed[1], kept[1])),
+                Assert(self.complete == complete.all(), "banks and array disagree"),
+                Assert(~self.complete | (self.touched == touched.any()), "banks and array disagree"),
+            ]
+        else:
+            m.d.comb += [self.complete.eq(complete.all()), self.touched.eq(touched.any())]
         m.d.sync += [self.events.eq(sum(counts)), self.macs.eq(sum(macs))]
         return m

@@ -20,6 +20,9 @@ SLOT_BITS = SLOTS.bit_length() - 1
 COLUMN_LANES = 4
 """Lanes whose weights the host writes at once."""
 
+COMING = data.ArrayLayout(data.StructLayout({"complete": 1, "touched": 1}), 2)
+"""What ``complete`` and ``touched`` are in the next cycle: without a release, and with one."""
+
 
 class MacBank(wiring.Component):
     """``lanes`` multipliers of 9 x 8 bits, numbered as :meth:`~.ArrayConfig.lane` has it. The accumulators
@@ -40,6 +43,7 @@ class MacBank(wiring.Component):
         release: Pulse: that pixel is drained and its slot free.
         complete: The sums of that pixel are complete.
         touches: The lane groups that have taken a tap for it; touched: there are any. Both once complete.
+        coming: With several banks, for the registers that these have in common, see ``COMING``.
         acc: Sums of the lanes for it, where touched.
         write_en, write_row, write_data: Host writes four lanes' weights of a row.
     """
@@ -54,6 +58,7 @@ class MacBank(wiring.Component):
     complete: Signal
     touched: Signal
     touches: Signal
+    coming: data.View[data.ArrayLayout]
     write_en: Signal
     write_row: Signal
     write_data: Signal
@@ -61,8 +66,12 @@ class MacBank(wiring.Component):
     def __init__(self, config: ArrayConfig, number: int = 0) -> None:
         self._config = config
         self._number = number
+        # Banks of a large array reach across the chip: what steers accumulators is there once for each half.
+        self._sides = 2 if config.banks > 1 and config.group % 2 == 0 else 1
+        coming = {"coming": Out(COMING)} if config.banks > 1 else {}
         super().__init__(
             {
+                **coming,
                 "start": In(1),
                 "i": In(taps(config)),
                 "pixel": In(PIXEL_BITS),
@@ -111,9 +120,10 @@ class MacBank(wiring.Component):
             ]
 
         after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
+        shown = self._shown(m, after)
         complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
         touches = [
-            self._accumulate(m, t, after, [products[config.lane(t, s)] for s in range(config.group)])
+            self._accumulate(m, t, after, shown, [products[config.lane(t, s)] for s in range(config.group)])
             for t in range(config.taps)
         ]
         here, next_one = (Cat(pair) for pair in zip(*touches, strict=True))
@@ -124,6 +134,9 @@ class MacBank(wiring.Component):
             self.touches.eq(Mux(self.release, next_one, here)),
             self.touched.eq(Mux(self.release, next_one.any(), here.any())),
         ]
+        if config.banks > 1:
+            for view, pixel, bits in ((self.coming[0], self.pixel, here), (self.coming[1], after, next_one)):
+                m.d.comb += [view.complete.eq(complete[-1] != pixel), view.touched.eq(bits.any())]
         with m.If(self.start):
             m.d.sync += [after.eq(1), *(stage.eq(0) for stage in complete), self.complete.eq(0)]
 
@@ -137,46 +150,97 @@ class MacBank(wiring.Component):
         m.d.sync += [
             Assert(~self.release | self.complete, "drained before it is complete"),
             Assert(~self.complete | (after == (self.pixel + 1)[:PIXEL_BITS]), "another pixel than the next"),
+            *(
+                Assert(~self.complete | (slot == self.pixel[:SLOT_BITS]), "another slot")
+                for slot in shown[1:]
+            ),
             Assert(~(write.en.any() & read.en), "weights are written while they are read"),
         ]
         return m
 
-    def _accumulate(self, m: Module, t: int, after: Signal, products: list[Signal]) -> tuple[Value, Value]:
+    def _shown(self, m: Module, after: Signal) -> list[Value]:
+        """The slot that is shown, for each side."""
+        if self._sides == 1:
+            return [self.pixel[:SLOT_BITS]]
+        slots = [_twin(side, SLOT_BITS, name=f"shown_{side}") for side in range(self._sides)]
+        for slot in slots:
+            with m.If(self.release):
+                m.d.sync += slot.eq(after)
+            with m.If(self.start):
+                m.d.sync += slot.eq(0)
+        return [*slots]
+
+    def _accumulate(
+        self, m: Module, t: int, after: Signal, shown: list[Value], products: list[Signal]
+    ) -> tuple[Value, Value]:
         """The accumulators of lane group ``t``: read, add and write in one cycle.
 
         Returns: Whether those of the pixel shown are touched, and those of the pixel after it.
         """
         enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
-        shown = self.pixel[:SLOT_BITS]
+        here = self.pixel[:SLOT_BITS]
         touched = Signal(SLOTS, name=f"touched_{t}", reset_less=True)
         with m.If(self.release):
-            m.d.sync += touched.bit_select(shown, 1).eq(0)
+            m.d.sync += touched.bit_select(here, 1).eq(0)
         with m.If(enable):
             m.d.sync += touched.bit_select(slot, 1).eq(1)
         with m.If(self.start):
             m.d.sync += touched.eq(0)
 
         # Beside the products on their way: whether they are added, where, and whether they start the sum.
-        adding, place, fresh = enable, slot, ~touched.bit_select(slot, 1)
-        for n in range(1, self.LATENCY):
-            before = adding, place, fresh
-            adding = Signal(name=f"adding_{t}_{n}")
-            place = Signal(SLOT_BITS, name=f"slot_{t}_{n}", reset_less=True)
-            fresh = Signal(name=f"fresh_{t}_{n}", reset_less=True)
-            m.d.sync += [adding.eq(before[0]), place.eq(before[1]), fresh.eq(before[2])]
+        stage: tuple[Value, Value, Value] = enable, slot, ~touched.bit_select(slot, 1)
+        for n in range(1, self.LATENCY - 1):
+            stage = self._steer(m, stage, f"{t}_{n}")
+        places = len(products) // self._sides
+        for side in range(self._sides):
+            name = f"{t}_{self.LATENCY - 1}"
+            steer = self._steer(m, stage, name, side)
+            there = range(side * places, (side + 1) * places)
+            memory = f"sums_{t}" if self._sides == 1 else f"sums_{t}_{side}"
+            lanes = {self._config.lane(t, s): products[s] for s in there}
+            self._sum(m, memory, steer, shown[side], lanes)
+        return touched.bit_select(here, 1), touched.bit_select(after[:SLOT_BITS], 1)
 
+    @staticmethod
+    def _steer(
+        m: Module, before: tuple[Value, Value, Value], name: str, side: int = 0
+    ) -> tuple[Value, Value, Value]:
+        """A stage of what steers the accumulators."""
+        if side:
+            name = f"{name}_{side}"
+        adding = _twin(side, 1, name=f"adding_{name}") if side else Signal(name=f"adding_{name}")
+        place, fresh = _twin(side, SLOT_BITS, f"slot_{name}"), _twin(side, 1, f"fresh_{name}")
+        m.d.sync += [adding.eq(before[0]), place.eq(before[1]), fresh.eq(before[2])]
+        return adding, place, fresh
+
+    def _sum(
+        self,
+        m: Module,
+        name: str,
+        steer: tuple[Value, Value, Value],
+        shown: Value,
+        products: dict[int, Signal],
+    ) -> None:
+        """The accumulators of some lanes, by lane."""
+        adding, place, fresh = steer
         shape = data.ArrayLayout(signed(ACC_BITS), len(products))
-        m.submodules[f"sums_{t}"] = memory = Memory(shape=shape, depth=SLOTS, init=[])
+        m.submodules[name] = memory = Memory(shape=shape, depth=SLOTS, init=[])
         write = memory.write_port()
         so_far, show = memory.read_port(domain="comb"), memory.read_port(domain="comb")
         m.d.comb += [so_far.addr.eq(place), show.addr.eq(shown), write.addr.eq(place), write.en.eq(adding)]
-        for s, product in enumerate(products):
+        for n, (lane, product) in enumerate(products.items()):
+            t, s = self._config.tap_and_place(lane)
             m.submodules[f"adder_{t}_{s}"] = adder = SelectingAdder(ACC_BITS)
             m.d.comb += [
                 adder.select.eq(~fresh),
                 adder.a.eq(product),
-                adder.b.eq(so_far.data[s]),
-                write.data[s].eq(adder.o),
-                self.acc[self._config.lane(t, s)].eq(show.data[s]),
+                adder.b.eq(so_far.data[n]),
+                write.data[n].eq(adder.o),
+                self.acc[lane].eq(show.data[n]),
             ]
-        return touched.bit_select(shown, 1), touched.bit_select(after[:SLOT_BITS], 1)
+
+
+def _twin(side: int, bits: int, name: str) -> Signal:
+    """A register that holds the same on each side. They begin with different values: of equal registers
+    Yosys makes one."""
+    return Signal(bits, name=name, init=(1 << bits) - 1 if side else 0, reset_less=True)
