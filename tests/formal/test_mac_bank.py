@@ -2,33 +2,39 @@
 stays until it is drained. What comes in keeps what ``test_tap_expander.py`` proves, and the drain what is
 proved at the end.
 
-Pixels are compared by how far their numbers are ahead of that of the drain's pixel, modulo 64.
+Pixels are compared by how far their numbers are ahead of that of the drain's pixel, modulo 64. A bank beside
+others has registers on each side of the chip that have to hold the same once a layer has started.
 """
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from amaranth.asserts import AnyConst
-from amaranth.hdl import Assert, Assume, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Module, Mux, Signal, Value
 from contract import Harness
 from inside import Inside
 from prover import prove
 from tiny_arrays import tiny_array
 
+from stillframe.contract import ArrayConfig
 from stillframe.contract.array import SLOTS
 from stillframe.hw.drain import Drain
 from stillframe.hw.mac_bank import SLOT_BITS, MacBank
 from stillframe.hw.payloads import PIXEL_BITS
 from stillframe.hw.tap_expander import MARK_STEP
 
-CONFIG = tiny_array()
+CONFIG, BESIDE = tiny_array(), tiny_array(banks=2)
 GROUPS = range(CONFIG.taps)
 
 
 def _slots(m: Module, dut: Any, inside: Inside) -> None:
     drained = Signal(PIXEL_BITS)
+    begin = Signal(init=1)  # the cycle in which the layer starts
+    m.d.sync += begin.eq(0)
     m.d.sync += drained.eq(drained + dut.release)
 
     def ahead(number: Value) -> Value:
@@ -36,7 +42,9 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
 
     # The drain shows the pixel behind those that it has released, each of which was complete.
     m.d.comb += [
-        Assume(~dut.start & (dut.pixel == drained) & ~dut.write_en.any()),
+        Assume((dut.start == begin) & (dut.pixel == drained) & ~dut.write_en.any()),
+        Assume(~begin | ~dut.i.enable.any()),
+        Assert(~begin | ((drained == 0) & ~dut.complete)),
         Assume(~dut.release | dut.complete),
     ]
 
@@ -50,6 +58,8 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
             Assume(~dut.i.enable[t] | ((ahead(pixel) < SLOTS) & (ahead(pixel) >= ahead(complete[1]))))
             for t, pixel in ((t, dut.i.pixels[t]) for t in GROUPS)
         ),
+        Assume(~begin | (dut.i.complete == 0)),
+        Assert(~begin | ~Cat(complete[1:]).any()),
         *(Assert(ahead(later) <= ahead(sooner)) for sooner, later in pairwise(complete)),
         Assert(~dut.release | (dut.i.complete != drained)),  # as the expander wants it
         Assert(inside["after"] == (drained + 1)[:PIXEL_BITS]),
@@ -69,6 +79,12 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
             ]
         m.d.comb += Assert(~dut.complete | ~adding | (slot != drained[:SLOT_BITS]))
 
+    # What is there twice is the same.
+    for name in filter(re.compile(r"(adding|slot|fresh)_\d_\d_1").fullmatch, inside):
+        m.d.comb += Assert(begin | (inside[name] == inside[name[:-2]]))
+    for name in filter(re.compile(r"shown_\d").fullmatch, inside):
+        m.d.comb += Assert(begin | (inside[name] == drained[:SLOT_BITS]))
+
     # Of any pixel: touched is what has taken a tap since its slot was another's.
     number = Signal(PIXEL_BITS)
     m.d.comb += number.eq(AnyConst(PIXEL_BITS))
@@ -82,7 +98,8 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
             m.d.sync += taken.eq(1)
         touched = inside[f"touched_{t}"].bit_select(number[:SLOT_BITS], 1)
         m.d.comb += [
-            Assert(Mux(ahead(number) < SLOTS, touched == taken, ~taken)),
+            Assert(begin | Mux(ahead(number) < SLOTS, touched == taken, ~taken)),
+            Assert(~begin | ~taken),
             Assert(~dut.complete | (drained != number) | (dut.touches[t] == taken)),
             Assert(~first | inside[f"fresh_{t}_1"]),
         ]
@@ -96,8 +113,9 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     ]
 
 
-def test_a_slot_is_one_pixels_at_a_time() -> None:
-    prove(Harness(MacBank(CONFIG), _slots), depth=2, cut=["$mul", "$memrd_v2"])
+@pytest.mark.parametrize("config", [CONFIG, BESIDE], ids=["alone", "beside others"])
+def test_a_slot_is_one_pixels_at_a_time(config: ArrayConfig) -> None:
+    prove(Harness(MacBank(config), _slots), depth=2, cut=["$mul", "$memrd_v2"])
 
 
 def _drains(m: Module, dut: Any, inside: Inside) -> None:
