@@ -1,9 +1,8 @@
-"""Which channel of the model stands where in a device tensor's pixel, so that the banks have equal work.
+"""Which channel of the model stands where in a device tensor's pixel, so that its readers take fewer cycles.
 
 Where S banks share an output each of them has other input channels: class i those at positions p with
-p % S == i. All classes have to be through with a block of columns before its sums are complete, and channels
-differ widely in how often they change. So the channels of tensors that such layers read change places until
-no exchange of two makes the classes' work more equal, by what is an event in a profile's frames.
+p % S == i, which are to have equal work (:mod:`~.class_balance`). Depthwise layers take the channels of a
+group at once, which are to be alike (:mod:`~.like_channels`). What an order brings is estimated.
 
 Tensors whose channels meet in place have one order: the operands of an ADD with their sum, what is before and
 behind a layer on codes or a channelwise one. The input's channels stay where they are, since the link brings
@@ -12,22 +11,24 @@ them so, and those of a CONCATENATION, which packs them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from stillframe.contract import Op
+from stillframe.contract.array import SLOTS
 
+from .class_balance import Work, balanced
 from .estimate import Estimator
-from .network import Modes, Network, Order
-from .profile import Profile
+from .like_channels import gathered
+from .network import NATURAL, Modes, Network, Order
+from .profile import Marks, Profile
+from .walk import over_kernel_rows
 
-Float64 = npt.NDArray[np.float64]
-
-LEAST_GAIN = 1e-4
-"""Share of the classes' contention that an exchange has to take away: less is not worth the time."""
+BLOCKS = (SLOTS // 2, 2 * SLOTS)
+"""Columns of an output row within which classes are to be equally busy, to be tried: one may be as many
+pixels ahead of the others as banks have accumulators for, and more if it was behind them before."""
 
 
 def ordered(network: Network, profile: Profile, modes: Modes) -> Network:
@@ -38,22 +39,18 @@ def ordered(network: Network, profile: Profile, modes: Modes) -> Network:
         profile: Activity of the tensors of its graph.
         modes: Of each device tensor: they tell which elements are events.
     """
-    groups = tied(network)
-    orders: list[Order] = [()] * len(network.tensors)
-    for tensors in groups:
-        if contention := _contention(network, profile, modes, tensors):
-            order = balanced(contention)
-            for tensor in tensors:
-                orders[tensor] = order
-    natural = replace(network, orders=())
-    if not any(orders):
-        return natural
-    before, after = Estimator(natural, profile), Estimator(replace(network, orders=orders), profile)
-    for tensors in groups:
-        layers = [layer for tensor in tensors for layer in _event_readers(network, tensor)]
-        if sum(after.layer(n, modes) - before.layer(n, modes) for n in layers) >= 0:
-            for tensor in tensors:
-                orders[tensor] = ()
+    natural, orders = replace(network, orders=()), [NATURAL] * len(network.tensors)
+    known = Estimator(natural, profile)
+    for tensors in tied(network):
+        readers = [layer for tensor in tensors for layer in _event_readers(network, tensor)]
+        least = sum(known.layer(layer, modes) for layer in readers)
+        for order in _candidates(network, profile, modes, readers):
+            tried = [order if tensor in tensors else NATURAL for tensor in range(len(orders))]
+            estimator = Estimator(replace(network, orders=tried), profile)
+            cycles = sum(estimator.layer(layer, modes) for layer in readers)
+            if cycles < least:
+                least = cycles
+                orders = [order if tensor in tensors else of for tensor, of in enumerate(orders)]
     return replace(network, orders=tuple(orders)) if any(orders) else natural
 
 
@@ -79,56 +76,28 @@ def _event_readers(network: Network, tensor: int) -> list[int]:
     return [layer for layer in network.mac_readers(tensor) if network.source(layer) == tensor]
 
 
-def _contention(network: Network, profile: Profile, modes: Modes, tensors: list[int]) -> dict[int, Float64]:
-    """For each share of a layer that reads one of the tensors, how two channels meet: (channels, channels).
+def _candidates(network: Network, profile: Profile, modes: Modes, readers: list[int]) -> Iterator[Order]:
+    """Orders that may be better than the model's, of tensors with these readers."""
 
-    It is the product of the cycles that both take for an input row, summed over rows and frames. So the sum
-    over all pairs within classes is that of the squares of the classes' cycles, least if these are equal.
-    """
-    found: dict[int, Float64] = {}
-    for tensor in tensors:
-        for layer in _event_readers(network, tensor):
-            share, step = network.share(layer), network.step(layer)
-            if share == 1 or network.channelwise(layer):
-                continue
-            events = profile.tensors[network.tensors[tensor].name].events(modes[tensor])
-            of_rows = events.sum(axis=2, dtype=np.float64).reshape(-1, events.shape[-1])
-            cycles = of_rows * (np.prod(step.window) * network.groups(layer) / np.prod(step.strides))
-            found[share] = found.get(share, 0) + cycles.T @ cycles
-    return found
+    def events(layer: int) -> Marks:
+        source = network.source(layer)
+        return profile.tensors[network.tensors[source].name].events(modes[source])
+
+    sharing = [layer for layer in readers if network.share(layer) > 1 and not network.channelwise(layer)]
+    if sharing:
+        for block in BLOCKS:
+            yield balanced([_work(network, layer, events(layer), block) for layer in sharing])
+    channelwise = [layer for layer in readers if network.channelwise(layer)]
+    if channelwise and not network.config.compact:  # that machine multiplies value by value
+        pixels = [marks.reshape(-1, marks.shape[-1]) for marks in map(events, channelwise)]
+        yield gathered(np.concatenate(pixels), network.config.drain, network.config.banks)
 
 
-def balanced(contention: Mapping[int, Float64]) -> Order:
-    """The order in which no exchange of two channels takes away contention within classes.
-
-    Args:
-        contention: By the number of classes, how two channels meet in one: (channels, channels), symmetric.
-    """
-    count = max(len(matrix) for matrix in contention.values())
-    order = np.arange(count)
-    least = LEAST_GAIN * sum(_within(matrix, share) for share, matrix in contention.items())
-    while True:
-        gains = np.zeros((count, count))
-        for share, matrix in contention.items():
-            gains += _gains(matrix[np.ix_(order, order)], share)
-        first, second = divmod(int(np.argmax(gains)), count)
-        if gains[first, second] <= least:
-            return tuple(order.tolist()) if (np.diff(order) != 1).any() else ()
-        order[[first, second]] = order[[second, first]]
-
-
-def _within(matrix: Float64, share: int) -> float:
-    """Contention of all pairs of positions of one class."""
-    return float(sum(matrix[first::share, first::share].sum() for first in range(share)))
-
-
-def _gains(matrix: Float64, share: int) -> Float64:
-    """By how much an exchange of the channels of two positions lessens the contention within classes."""
-    count = len(matrix)
-    classes = np.arange(count) % share
-    with_class = np.stack([matrix[:, first::share].sum(axis=1) for first in range(share)], axis=1)
-    joining = with_class[:, classes] - matrix  # the others of the class that a channel of the row comes to
-    own = np.diag(joining)
-    gains: Float64 = 2 * (own[:, None] + own - joining - joining.T)
-    gains[classes[:, None] == classes] = 0
-    return gains
+def _work(network: Network, layer: int, events: Marks, block: int) -> Work:
+    """What a layer's input channels give the banks to do, in output rows cut into blocks of columns."""
+    step = network.step(layer)
+    blocks = np.add.reduceat(events, np.arange(0, events.shape[2], block), axis=2, dtype=np.int32)
+    rows = over_kernel_rows(step, blocks, network.layouts[layer].height)
+    taps = step.window[1] / step.strides[1] * network.groups(layer)
+    cycles = rows.reshape(-1, rows.shape[-1]).astype(np.float64) * taps
+    return Work(network.share(layer), cycles[cycles.any(axis=1)])

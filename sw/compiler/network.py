@@ -25,6 +25,9 @@ Modes = Sequence[Mode]
 Order = tuple[int, ...]
 """The model's channel at each position of a device tensor's pixel; empty if that is the position itself."""
 
+NATURAL: Order = ()
+"""The model's."""
+
 
 @dataclass(frozen=True)
 class Network:

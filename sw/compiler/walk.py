@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .lowering import Step
 from .network import Network
 from .profile import Marks, rows_with
 
@@ -152,16 +153,30 @@ def walk(network: Network, layer: int, marks: Marks) -> Walk:
         "single": _over(row.single, found),
         "touched": _over(row.reach, touched)[..., 0],
     }
-    sums = {name: np.zeros((frames, height, *counts.shape[2:]), np.int64) for name, counts in of_row.items()}
+    sums = {name: over_kernel_rows(step, counts, height) for name, counts in of_row.items()}
+    live, touches = sums.pop("live"), sums.pop("touched") > 0
+    times = live if network.channelwise(layer) else live * source.words
+    return Walk(row, live, times[..., None] * row.of_block.sum(axis=0), touched=touches, **sums)
+
+
+def over_kernel_rows(step: Step, of_rows: Counts, height: int) -> Counts:
+    """Sums over the input rows that an output row's window sees.
+
+    Args:
+        of_rows: By input row, int64 or int32 (frames, rows, ...).
+        height: Output rows, from the first one on.
+
+    Returns:
+        By output row, int64 (frames, height, ...).
+    """
+    frames, rows, *others = of_rows.shape
+    sums = np.zeros((frames, height, *others), np.int64)
     top = np.arange(height) * step.strides[0] - step.padding[0][0]
     for tap in range(step.window[0]):
         at = top + tap * step.dilation[0]
         inside = (at >= 0) & (at < rows)
-        for name, counts in of_row.items():
-            sums[name][:, inside] += counts[:, at[inside]]
-    live, touches = sums.pop("live"), sums.pop("touched") > 0
-    times = live if network.channelwise(layer) else live * source.words
-    return Walk(row, live, times[..., None] * row.of_block.sum(axis=0), touched=touches, **sums)
+        sums[:, inside] += of_rows[:, at[inside]]
+    return sums
 
 
 def live_rows(network: Network, layer: int, marks: list[Marks]) -> Marks:
