@@ -106,7 +106,7 @@ def host_table(program: Program) -> list[str]:
 def _order_lines(program: Program) -> list[str]:
     """A line that says which tensors' channels have another order than in the model, if there are any."""
     names = [layer.name for layer in program.layers if program.tensors[layer.output].order]
-    return [f"channels in order of the banks' work: the output of {', '.join(names)}"] if names else []
+    return [f"channels in an order that saves cycles: the output of {', '.join(names)}"] if names else []
 
 
 def _output_rows(program: Program) -> list[Row]:
