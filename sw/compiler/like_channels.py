@@ -30,12 +30,15 @@ def gathered(events: Marks, word: int, groups: int) -> Order:
     places = np.arange(len(events))
     cells = places // word * groups + places % groups
     order, natural = _grown(events, cells), _events(events, cells).sum()
+    found = _events_with(events, cells, order, places)
     while True:
-        gains = _gains(events[order], cells)
+        gains = _gains(found[:, order], cells)
         first, second = divmod(int(np.argmax(gains)), len(order))
         if gains[first, second] <= LEAST_GAIN * natural:
             break
         order[[first, second]] = order[[second, first]]
+        touched = np.flatnonzero(np.isin(cells, cells[[first, second]]))
+        found[touched] = _events_with(events, cells, order, touched)
     order = order[_by_activity(_events(events[order], cells), cells)]
     gain = natural - _events(events[order], cells).sum()
     return tuple(order.tolist()) if gain > LEAST_GAIN * natural else NATURAL
@@ -61,21 +64,25 @@ def _events(events: Marks, cells: Positions) -> Positions:
     return np.array([events[cells == cell].any(axis=0).sum() for cell in range(cells.max() + 1)])
 
 
-def _gains(events: Marks, cells: Positions) -> Positions:
-    """How many events less there are if the channels of two positions change places, (channels, channels).
-
-    Args:
-        events: Of the channel at each position, (channels, pixels).
-    """
-    others = np.zeros_like(events)
-    for place, cell in enumerate(cells):
-        others[place] = events[(cells == cell) & (np.arange(len(cells)) != place)].any(axis=0)
-    alone, beside = events.sum(axis=1), others.sum(axis=1)
+def _events_with(events: Marks, cells: Positions, order: Positions, places: Positions) -> Positions:
+    """Events that a place's cell has with each channel there instead of its own: (places, channels)."""
+    others = np.zeros((len(places), events.shape[1]), np.bool_)
+    for beside, place in zip(others, places, strict=True):
+        beside |= events[order[(cells == cells[place]) & (np.arange(len(cells)) != place)]].any(axis=0)
     # Floating point is exact here, and multiplies faster than integers.
     both = (others.astype(np.float32) @ events.T.astype(np.float32)).astype(np.intp)
-    joined = beside[:, None] + alone - both  # events of a position's cell with another position's channel
-    now = np.diag(joined)
-    gains: Positions = now[:, None] + now - joined - joined.T
+    found: Positions = others.sum(axis=1)[:, None] + events.sum(axis=1) - both
+    return found
+
+
+def _gains(found: Positions, cells: Positions) -> Positions:
+    """How many events less there are if the channels of two places change places, (places, places).
+
+    Args:
+        found: Events of a place's cell with the channel of another place.
+    """
+    now = np.diag(found)
+    gains: Positions = now[:, None] + now - found - found.T
     gains[cells[:, None] == cells] = 0
     return gains
 

@@ -11,7 +11,7 @@ from test_compiler_channel_order import uneven
 
 from stillframe.compiler import compile_with_plan
 from stillframe.compiler.estimate import Estimator
-from stillframe.compiler.like_channels import _events, _gains, gathered
+from stillframe.compiler.like_channels import _events, _events_with, _gains, gathered
 from stillframe.compiler.lowering import lower
 from stillframe.compiler.network import Network
 from stillframe.contract import ArrayConfig
@@ -45,13 +45,13 @@ def test_channels_that_are_alike_come_together(groups: int, word: int) -> None:
 def test_gains_are_what_an_exchange_brings() -> None:
     random = np.random.default_rng(0)
     events = random.random((11, 60)) < 0.4
-    cells = np.array([0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2])
-    gains = _gains(events, cells)
+    cells, order = np.array([0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2]), random.permutation(11)
+    gains = _gains(_events_with(events, cells, order, np.arange(11))[:, order], cells)
     for first in range(11):
         for second in range(11):
-            exchanged = events.copy()
-            exchanged[[first, second]] = events[[second, first]]
-            lost = _events(events, cells).sum() - _events(exchanged, cells).sum()
+            exchanged = order.copy()
+            exchanged[[first, second]] = order[[second, first]]
+            lost = _events(events[order], cells).sum() - _events(events[exchanged], cells).sum()
             assert gains[first, second] == lost
 
 
