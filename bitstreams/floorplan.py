@@ -19,9 +19,10 @@ from typing import Any
 
 from .netlist import TOP
 
-OPTIONS = ["--placer=static", "--router=router2"]
-"""Of nextpnr for a design with a plan: the placer that leaves the shortest wires, the router that finds its
-way where there are many."""
+OPTIONS = ["--placer=heap", "--placer-heap-timingweight=4", "--router=router2"]
+"""Of nextpnr for a design with a plan: the placer that sees best which wires matter, told to heed that less
+than it does (10) and their length more, so that there is room for them; the router that finds its way where
+there are many."""
 
 SETTINGS = {
     "router2/bbMargin/x": "12",
