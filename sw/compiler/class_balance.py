@@ -20,7 +20,7 @@ Positions = npt.NDArray[np.intp]
 """The model's channel at each position, (channels,)."""
 
 LEAST_GAIN = 1e-4
-"""Share of the busiest classes' cycles that an exchange has to take away: less is not worth the time."""
+"""Share of what an order is to lessen that an exchange has to take away: less is not worth the time."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from .class_balance import LEAST_GAIN, Positions
 from .network import NATURAL, Order
 from .profile import Marks
+from .walk import Counts
 
 PIXELS = 1 << 16
 """Pixels that are looked at, at most: evenly spread ones."""
@@ -59,35 +60,35 @@ def _grown(events: Marks, cells: Positions) -> Positions:
     return order
 
 
-def _events(events: Marks, cells: Positions) -> Positions:
+def _events(events: Marks, cells: Positions) -> Counts:
     """Events of each cell, a group of a word: (cells,)."""
     return np.array([events[cells == cell].any(axis=0).sum() for cell in range(cells.max() + 1)])
 
 
-def _events_with(events: Marks, cells: Positions, order: Positions, places: Positions) -> Positions:
+def _events_with(events: Marks, cells: Positions, order: Positions, places: Positions) -> Counts:
     """Events that a place's cell has with each channel there instead of its own: (places, channels)."""
     others = np.zeros((len(places), events.shape[1]), np.bool_)
     for beside, place in zip(others, places, strict=True):
         beside |= events[order[(cells == cells[place]) & (np.arange(len(cells)) != place)]].any(axis=0)
     # Floating point is exact here, and multiplies faster than integers.
-    both = (others.astype(np.float32) @ events.T.astype(np.float32)).astype(np.intp)
-    found: Positions = others.sum(axis=1)[:, None] + events.sum(axis=1) - both
+    both = (others.astype(np.float32) @ events.T.astype(np.float32)).astype(np.int64)
+    found: Counts = others.sum(axis=1)[:, None] + events.sum(axis=1) - both
     return found
 
 
-def _gains(found: Positions, cells: Positions) -> Positions:
+def _gains(found: Counts, cells: Positions) -> Counts:
     """How many events less there are if the channels of two places change places, (places, places).
 
     Args:
         found: Events of a place's cell with the channel of another place.
     """
     now = np.diag(found)
-    gains: Positions = now[:, None] + now - found - found.T
+    gains: Counts = now[:, None] + now - found - found.T
     gains[cells[:, None] == cells] = 0
     return gains
 
 
-def _by_activity(events: Positions, cells: Positions) -> Positions:
+def _by_activity(events: Counts, cells: Positions) -> Positions:
     """Positions with cells of one size in the order of their events: those of a word have about as many."""
     order = np.arange(len(cells))
     sizes = np.bincount(cells)
