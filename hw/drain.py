@@ -137,6 +137,8 @@ class Drain(wiring.Component):
             m.d.comb += getattr(sums.layer, name).eq(getattr(layer, name))
         m.d.comb += [
             sums.word.eq(word),
+            sums.step.eq(self.begins),
+            sums.restart.eq(self.release),
             sums.touches.eq(self.touches),
             sums.acc.eq(self.acc),
         ]

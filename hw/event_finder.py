@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -104,8 +104,9 @@ class EventFinder(wiring.Component):
         ]
         wiring.connect(m, walker.strips, wiring.flipped(self.strips))
 
-        # A scanner's ready is a register, whatever it is offered.
-        ready = Cat(scanner.i.ready for scanner in scanners).all()
+        # All are ready, or none is given a request: a register like each one's, for the walker hangs on it.
+        ready = Signal()
+        m.d.sync += ready.eq(Cat(scanner.next_ready for scanner in scanners).all())
         m.d.comb += walker.o.ready.eq(ready)
         for group, scanner in enumerate(scanners):
             m.submodules[f"scanner_{group}"] = scanner
@@ -114,6 +115,7 @@ class EventFinder(wiring.Component):
             m.d.comb += [
                 scanner.i.p.eq(walker.o.p),
                 scanner.i.valid.eq(walker.o.valid & ready),
+                Assert(~ready | scanner.i.ready, "a request to a scanner that is not ready"),
                 scanner.mask_en.eq(self.mask_en),
                 scanner.mask_address.eq(self.mask_address),
                 scanner.mask_bits.eq(self.mask_bits[group]),

@@ -51,7 +51,7 @@ class EventScanner(wiring.Component):
             read): column c in bits c * group and up. ``mask_en`` has a bit for each 8 of them.
         event_en, event_address, event_values: Writes the group's part of a word of event values (never one
             that is being read). A value that is no event is 0.
-        i: Requests. ``ready`` is a register.
+        i: Requests. ``ready`` is a register; next_ready: what it holds in the next cycle.
         o: Events and marks.
     """
 
@@ -66,6 +66,7 @@ class EventScanner(wiring.Component):
     event_address: Signal
     event_values: data.View[data.ArrayLayout]
     i: stream.Interface
+    next_ready: Signal
     o: stream.Interface
 
     def __init__(self, config: ArrayConfig, group: int) -> None:
@@ -84,6 +85,7 @@ class EventScanner(wiring.Component):
                 "event_address": In(ADDRESS_BITS),
                 "event_values": In(self._values),
                 "i": In(stream.Signature(REQUEST)),
+                "next_ready": Out(1),
                 "o": Out(stream.Signature(event(config))),
             }
         )
@@ -135,10 +137,11 @@ class EventScanner(wiring.Component):
             write.en.eq(self.mask_en),
             read.addr.eq(self.i.p.address),
             read.en.eq(self.i.valid & self.i.ready),
+            self.next_ready.eq(found.room),
             Assert(~(write.en.any() & read.en & self.i.p.columns.any() & (write.addr == read.addr))),
         ]
         # From a register of its own: the walker's decisions hang on it.
-        m.d.sync += [self.i.ready.eq(found.room), valid[0].eq(read.en), stages[0].eq(self.i.p)]
+        m.d.sync += [self.i.ready.eq(self.next_ready), valid[0].eq(read.en), stages[0].eq(self.i.p)]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import zip_longest
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
@@ -25,12 +26,15 @@ class LaneSums(wiring.Component):
     Latency ``latency`` cycles, throughput a word a cycle.
 
     Ports:
-        word: Which word of the pass, from 0.
+        word: Which word of the pass, from 0. step: In the next cycle it is the one after it; restart: the
+            first one again.
         touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them.
         z: The sums, which wrap at ``ACC_BITS`` bits.
     """
 
     word: Signal
+    step: Signal
+    restart: Signal
     touches: data.View[data.ArrayLayout]
     acc: data.View[data.ArrayLayout]
     z: data.View[data.ArrayLayout]
@@ -41,6 +45,8 @@ class LaneSums(wiring.Component):
             {
                 "layer": In(LayerSignature()),
                 "word": In(7),
+                "step": In(1),
+                "restart": In(1),
                 "touches": In(data.ArrayLayout(config.taps, config.banks)),
                 "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
                 "z": Out(data.ArrayLayout(ACCUMULATOR, config.drain)),
@@ -56,8 +62,9 @@ class LaneSums(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums: list[Value] = []
+        shown = self._shown(m)
         for d in range(self._config.drain):
-            operands: list[Value] = list(self._chosen(d))
+            operands: list[Value] = list(self._chosen(d, shown))
             for level in range(self.latency - bool(self._folds)):
                 stage = [
                     Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
@@ -112,7 +119,7 @@ class LaneSums(wiring.Component):
             folded[d] = adder.o.as_signed()
         return folded
 
-    def _chosen(self, d: int) -> list[Value]:
+    def _chosen(self, d: int, shown: Mapping[tuple[int, int, int], Signal]) -> list[Value]:
         """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
         config, layer = self._config, self.layer
         bank, place = d % config.banks, d // config.banks
@@ -125,7 +132,7 @@ class LaneSums(wiring.Component):
                 b, lane = plain
                 values[0] = values[1] = self.acc[b * config.lanes + lane]
                 group = config.tap_and_place(lane)[0] if config.banks > 1 else 0  # else all are or none
-                gates[0] = self.touches[b][group] & self._is_output(b, lane, d)
+                gates[0] = self.touches[b][group] & shown[self._part(b, lane, d)]
             if depthwise:
                 b, lane = depthwise
                 values[1] = self.acc[b * config.lanes + lane]
@@ -140,12 +147,34 @@ class LaneSums(wiring.Component):
         shared = min(config.drain, config.lanes)
         return [(b, lane) for b in range(config.banks) for lane in range(d % shared, config.lanes, shared)]
 
-    def _is_output(self, b: int, lane: int, d: int) -> Value:
-        """Whether that lane's output is element ``d`` of the word."""
+    def _part(self, b: int, lane: int, d: int) -> tuple[int, int, int]:
+        """What tells whether that lane's output is element ``d`` of a word, if it is for some word: the bank,
+        and what the lane's number and the element's do not have in common."""
+        common = min(self._lane_bits, self._word_bits)
+        return b, lane >> common, d >> common
+
+    def _shown(self, m: Module) -> dict[tuple[int, int, int], Signal]:
+        """By parts: whether their outputs are in the word that is shown. In registers: much hangs on them."""
+        config = self._config
+        found: dict[tuple[int, int, int], Signal] = {}
+        for d in range(config.drain):
+            for b, lane in self._outputs(d):
+                part = self._part(b, lane, d)
+                if part not in found:
+                    found[part] = shown = Signal(name="shown_{}_{}_{}".format(*part))
+                    first, same, following = (
+                        self._is_output(*part, word) for word in (Const(0), self.word, self.word + 1)
+                    )
+                    m.d.sync += shown.eq(Mux(self.restart, first, Mux(self.step, following, same)))
+        return found
+
+    def _is_output(self, b: int, lane: int, d: int, word: Value) -> Value:
+        """Whether a part's outputs are in a word."""
+        common = min(self._lane_bits, self._word_bits)
         unit = (b >> self.layer.share_log2)[:3]
         own: Value | int = lane
         for place in self._column_places:
-            if place >= self._word_bits and lane >> place & 1:
-                own = Mux(self._alike(place), own & ~(1 << place), own)
-        output = (unit << self._lane_bits) | own
-        return output == (self.word << self._word_bits) | d
+            if place >= common and lane >> place - common & 1:
+                own = Mux(self._alike(place), own & ~(1 << place - common), own)
+        output = (unit << self._lane_bits - common) | own
+        return output == (word << self._word_bits - common) | d
