@@ -32,8 +32,9 @@ from .windows import Windows
 STRIP_DEPTH = 4
 """Strips that the walker may be ahead of the drain."""
 
-ARRIVAL_DEPTH = 4
-"""Words of a frame that wait behind the link: its ready signals end there."""
+ARRIVAL_DEPTH, ARRIVAL_MARGIN = 4, 3
+"""Words of a frame that wait behind the link: its ready signals end there. And how many may be on their way
+when one more is taken."""
 
 UPDATE_DEPTH = 48
 """Words that may be between the drain and the writer; some 35 are, unless the writer has to catch up. Deeper
@@ -73,7 +74,7 @@ class Accelerator(wiring.Component):
         m = Module()
         config = self._config
         m.submodules.link = link = Link(config)
-        m.submodules.arrivals = arrivals = Queue(placed(code_word(config)), ARRIVAL_DEPTH)
+        m.submodules.arrivals = arrivals = Queue(placed(code_word(config)), ARRIVAL_DEPTH, ARRIVAL_MARGIN)
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.finder = finder = EventFinder(config)
         m.submodules.strips = strips = Queue(STRIP, STRIP_DEPTH)
@@ -94,7 +95,13 @@ class Accelerator(wiring.Component):
 
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))
-        wiring.connect(m, link.words, arrivals.i)
+        # A register on the way from the link to the strips of the elements.
+        m.d.comb += link.words.ready.eq(arrivals.room)
+        m.d.sync += [
+            arrivals.i.p.eq(link.words.p),
+            arrivals.i.valid.eq(link.words.valid & link.words.ready),
+            Assert(~arrivals.i.valid | arrivals.i.ready),
+        ]
         wiring.connect(m, link.control, sequencer.control)
         layer = sequencer.layer
         for part in (link, finder, array, drain, windows, state, requantiser, fused, table, encoder, writer):
@@ -175,12 +182,14 @@ class Accelerator(wiring.Component):
             codes.encoder_en.eq(encoder.codes_en),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
-            codes.window_en.eq(windows.read_en | fused.read_en),
-            codes.window_address.eq(Mux(fusing, fused.read_address, windows.read_address)),
-            windows.read_grant.eq(codes.window_grant),
+            codes.fusing.eq(fusing),
+            codes.operand_address.eq(fused.next_address),
+            codes.read_en.eq(windows.read_en | fused.read_en),
+            codes.window_address.eq(windows.read_address),
+            windows.read_grant.eq(codes.read_grant),
             windows.read_data.eq(codes.data),
             fused.read_data.eq(codes.data),
-            Assert(~fused.read_en | codes.window_grant, "two reads of CODES"),
+            Assert(~fused.read_en | codes.read_grant, "two reads of CODES"),
             codes.store_en.eq(encoder.store_en),
             codes.store_address.eq(encoder.store_address),
             codes.store_codes.eq(encoder.store_codes),
@@ -220,6 +229,7 @@ class Accelerator(wiring.Component):
                 | drain.busy
                 | windows.busy
                 | link.words.valid
+                | arrivals.i.valid
                 | arrivals.busy
                 | credits.busy
             ),
@@ -260,7 +270,7 @@ class Accelerator(wiring.Component):
             fused.next_offset.eq(requantiser.next_offset),
             fused.valid.eq(requantiser.o.valid & requantiser.o_own),
             fused.i.eq(requantiser.o.p),
-            windows.operand_valid.eq(fused.operand_valid),
+            windows.operand_next.eq(fused.operand_next),
             windows.operand.eq(fused.operand),
         ]
         with m.If(windows.sum_valid):

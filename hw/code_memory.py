@@ -14,21 +14,29 @@ from .signatures import HostBus
 
 
 class CodeMemory(wiring.Component):
-    """CODES, with one port to write and one to read, which the encoder, the window reader and the host share.
+    """CODES, with one port to write and one to read, which the encoder, the window reader, the adder of fused
+    layers and the host share.
 
-    The encoder goes first; the window reader is granted the cycles in which the encoder does not read. The
-    host comes only while no layer runs; it writes and reads up to four codes of a word, a column. Read data
+    The encoder goes first; the others are granted the cycles in which the encoder does not read. The host
+    comes only while no layer runs; it writes and reads up to four codes of a word, a column. Read data
     appears ``LATENCY`` cycles after the read, for a cycle, at the host's port ``HOST_LATENCY`` cycles after
     it. A word is written in the cycle after ``store_en``.
+
+    Ports:
+        fusing: A constant of the layer: second operands are read, no windows.
+        operand_address: In the cycle before a second operand's read, where.
+        read_en: One of the two reads; without a grant it gets nothing.
     """
 
     LATENCY = BlockRam.LATENCY
-    HOST_LATENCY = LATENCY + 1
+    HOST_LATENCY = LATENCY + 2
 
     encoder_en: Signal
     encoder_address: Signal
-    window_en: Signal
-    window_grant: Signal
+    fusing: Signal
+    operand_address: Signal
+    read_en: Signal
+    read_grant: Signal
     window_address: Signal
     store_en: Signal
     store_address: Signal
@@ -41,8 +49,10 @@ class CodeMemory(wiring.Component):
                 "host": In(HostBus()),
                 "encoder_en": In(1),
                 "encoder_address": In(ADDRESS_BITS),
-                "window_en": In(1),
-                "window_grant": Out(1),
+                "fusing": In(1),
+                "operand_address": In(ADDRESS_BITS),
+                "read_en": In(1),
+                "read_grant": Out(1),
                 "window_address": In(ADDRESS_BITS),
                 "data": Out(self._codes),
                 "store_en": In(1),
@@ -58,11 +68,20 @@ class CodeMemory(wiring.Component):
         columns = config.drain // column_codes
         m.submodules.codes = codes = BlockRam(config.codes_words, self._codes.size, columns)
         mine = host.memory == Region.CODES
+        host_reads = host.r_en & mine
 
+        # All of the chip's width hangs on the address: it is one choice away from registers.
+        aside, turned = Signal(ADDRESS_BITS, reset_less=True), Signal()
+        m.d.sync += [
+            aside.eq(Mux(host_reads, host.row, self.operand_address)),
+            turned.eq(host_reads | self.fusing),
+        ]
         m.d.comb += [
-            self.window_grant.eq(~self.encoder_en),
+            self.read_grant.eq(~self.encoder_en),
             codes.read_en.eq(1),
-            codes.read_address.eq(Mux(self.encoder_en, self.encoder_address, self.window_address)),
+            codes.read_address.eq(
+                Mux(self.encoder_en, self.encoder_address, Mux(turned, aside, self.window_address))
+            ),
             codes.out_en.eq(1),
             self.data.eq(codes.read_data),
         ]
@@ -71,12 +90,12 @@ class CodeMemory(wiring.Component):
             codes.write_address.eq(self.store_address),
             codes.write_data.eq(self.store_codes),
         ]
-        read = self.encoder_en | self.window_en
+        read = self.encoder_en | self.read_en
         m.d.comb += Assert(~(codes.write_en.any() & read & (codes.write_address == codes.read_address)))
 
         column = Signal(range(columns), reset_less=True)
-        answering = Signal(self.LATENCY)
-        m.d.sync += [answering.eq(Cat(host.r_en & mine, answering)), host.r_valid.eq(answering[-1])]
+        answering = Signal(self.HOST_LATENCY - 1)
+        m.d.sync += [answering.eq(Cat(host_reads, answering)), host.r_valid.eq(answering[-1])]
         m.d.sync += host.r_data.eq(
             Mux(answering[-1], codes.read_data.word_select(column, 8 * column_codes), 0)
         )
@@ -86,7 +105,6 @@ class CodeMemory(wiring.Component):
                 codes.write_address.eq(host.row),
                 codes.write_data.eq(host.w_data[: 8 * column_codes].replicate(columns)),
             ]
-        with m.If(host.r_en & mine):
-            m.d.comb += codes.read_address.eq(host.row)
+        with m.If(host_reads):
             m.d.sync += column.eq(host.column)
         return m

@@ -33,7 +33,8 @@ class EventFinder(wiring.Component):
             may follow, marks too: the last mark says that all pixels are complete.
         flag_en, flag_row, flag: Writes a row flag, as of the row finder.
         mask_en, mask_address, mask_bits: Writes a mask word, for each group its bits, by 8 of them.
-        event_en, event_address, event_values: Writes a word of event values, in the order of its elements.
+        event_en, event_address, event_values: Writes a word of event values, in the order of its elements, a
+            cycle later.
         rows: The output rows of a layer that is no MAC layer.
         strips: What is to be drained of a MAC layer.
         events: The events of a MAC layer, for each bank.
@@ -119,9 +120,14 @@ class EventFinder(wiring.Component):
                 scanner.mask_en.eq(self.mask_en),
                 scanner.mask_address.eq(self.mask_address),
                 scanner.mask_bits.eq(self.mask_bits[group]),
+            ]
+            # A register on the long way from the encoder's lanes to the scanners' memories.
+            m.d.sync += [
                 scanner.event_en.eq(self.event_en),
                 scanner.event_address.eq(self.event_address),
+                *(
+                    scanner.event_values[place].eq(self.event_values[place * config.banks + group])
+                    for place in range(config.group)
+                ),
             ]
-            for place in range(config.group):
-                m.d.comb += scanner.event_values[place].eq(self.event_values[place * config.banks + group])
         return m

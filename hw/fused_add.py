@@ -31,15 +31,16 @@ class FusedAdd(wiring.Component):
         layer: Constant from two cycles before the first word on.
         next_offset: A cycle before a word comes, its offset.
         valid, i: Words of the layer's own codes, from the requantiser.
-        read_en, read_address, read_data: Reads CODES; the data is taken two cycles later.
-        operand_valid, operand: Words for :class:`~.residual_add.ResidualAdd`.
+        next_address: In the cycle before a read of CODES, where; read_en, read_data: the data is taken two
+            cycles later.
+        operand_next: In the next cycle a word for :class:`~.residual_add.ResidualAdd` comes; operand: it.
     """
 
     next_offset: Signal
     valid: Signal
     read_en: Signal
-    read_address: Signal
-    operand_valid: Signal
+    next_address: Signal
+    operand_next: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
         self._config = config
@@ -51,9 +52,9 @@ class FusedAdd(wiring.Component):
                 "valid": In(1),
                 "i": In(table_word(config)),
                 "read_en": Out(1),
-                "read_address": Out(ADDRESS_BITS),
+                "next_address": Out(ADDRESS_BITS),
                 "read_data": In(self._codes),
-                "operand_valid": Out(1),
+                "operand_next": Out(1),
                 "operand": Out(window_word(config)),
             }
         )
@@ -68,9 +69,8 @@ class FusedAdd(wiring.Component):
         layer, cycles = self.layer, self._config.add_cycles
         own = Signal(table_word(self._config), reset_less=True)
         came = Signal(max(1 + cycles, 2 * cycles - 1))  # by how many cycles ago
-        first, second = came[0], came[cycles]  # which operand is at the adder
+        second = came[cycles]  # this operand is at the adder; ``came[0]``: the first one
         m.d.sync += [
-            self.read_address.eq(layer.second_codes + self.next_offset),
             came.eq(Cat(self.valid, came)),
             Assert(~(self.valid & came[: 2 * cycles - 1].any()), "words too close together"),
         ]
@@ -84,8 +84,9 @@ class FusedAdd(wiring.Component):
             m.d.sync += [own.eq(self.i), own.row.eq(self.i.row + layer.out_words)]
         word = self.operand.word
         m.d.comb += [
+            self.next_address.eq(layer.second_codes + self.next_offset),
             self.read_en.eq(self.valid),
-            self.operand_valid.eq(first | second),
+            self.operand_next.eq(self.valid | came[cycles - 1]),
             self.operand.second.eq(second),
             *(word[name].eq(own[name]) for name in ("row", "offset", "valid")),
             *(word.codes[d].eq(Mux(second, other[d], own.codes[d])) for d in range(self._config.drain)),

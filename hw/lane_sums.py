@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from itertools import zip_longest
+from operator import or_
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
@@ -126,19 +128,17 @@ class LaneSums(wiring.Component):
         spread = [(bank, config.lane(t, place)) for t in range(config.taps)]
         operands = []
         for plain, depthwise in zip_longest(self._outputs(d), spread):
-            values: list[Value] = [Const(0), Const(0)]  # of a plain layer, of a depthwise one
-            gates: list[Value] = [Const(0), Const(0)]
+            gates: dict[tuple[int, int], Value] = {}
             if plain:
                 b, lane = plain
-                values[0] = values[1] = self.acc[b * config.lanes + lane]
                 group = config.tap_and_place(lane)[0] if config.banks > 1 else 0  # else all are or none
-                gates[0] = self.touches[b][group] & shown[self._part(b, lane, d)]
+                gates[plain] = self.touches[b][group] & shown[self._part(b, lane, d)]
             if depthwise:
                 b, lane = depthwise
-                values[1] = self.acc[b * config.lanes + lane]
-                gates[1] = self.touches[b][config.tap_and_place(lane)[0]]
-            value, gate = (Mux(layer.depthwise, pair[1], pair[0]) for pair in (values, gates))
-            operands.append(Mux(gate, value, 0))
+                gate = self.touches[b][config.tap_and_place(lane)[0]] & layer.depthwise
+                gates[depthwise] = gates.get(depthwise, Const(0)) | gate
+            gated = (Mux(gate, self.acc[b * config.lanes + lane], 0) for (b, lane), gate in gates.items())
+            operands.append(reduce(or_, gated))
         return operands
 
     def _outputs(self, d: int) -> list[tuple[int, int]]:
@@ -154,7 +154,8 @@ class LaneSums(wiring.Component):
         return b, lane >> common, d >> common
 
     def _shown(self, m: Module) -> dict[tuple[int, int, int], Signal]:
-        """By parts: whether their outputs are in the word that is shown. In registers: much hangs on them."""
+        """By parts: whether their outputs are in the word that is shown, in a layer that is not depthwise. In
+        registers: much hangs on them."""
         config = self._config
         found: dict[tuple[int, int, int], Signal] = {}
         for d in range(config.drain):
@@ -165,7 +166,8 @@ class LaneSums(wiring.Component):
                     first, same, following = (
                         self._is_output(*part, word) for word in (Const(0), self.word, self.word + 1)
                     )
-                    m.d.sync += shown.eq(Mux(self.restart, first, Mux(self.step, following, same)))
+                    is_output = Mux(self.restart, first, Mux(self.step, following, same))
+                    m.d.sync += shown.eq(is_output & ~self.layer.depthwise)
         return found
 
     def _is_output(self, b: int, lane: int, d: int, word: Value) -> Value:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, ShapeLike, Signal
+from amaranth.hdl import Assert, Module, Mux, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 
 class Skid(wiring.Component):
-    """A queue of two payloads whose ``ready`` is a register: nothing before it hangs on the consumer.
+    """A queue of two payloads whose ``ready`` does not hang on the consumer's. The consumer's steers three
+    registers, and not the payloads': they take what comes until they are full, and take turns.
 
     Latency 1 cycle, throughput one a cycle.
 
@@ -30,17 +31,22 @@ class Skid(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        second, waits = Signal(self._shape, reset_less=True), Signal()
-        m.d.comb += [self.i.ready.eq(~waits), self.busy.eq(self.o.valid)]
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += [self.o.valid.eq(self.i.valid | waits), waits.eq(0)]
-            with m.If(waits):
-                m.d.sync += self.o.p.eq(second)
-            with m.Else():
-                m.d.sync += self.o.p.eq(self.i.p)
-        with m.Elif(self.i.valid):
-            m.d.sync += waits.eq(1)
-        with m.If(~waits):
-            m.d.sync += second.eq(self.i.p)
-        m.d.comb += Assert(~waits | self.o.valid, "the second one waits behind none")
+        payloads = [Signal(self._shape, name=f"payload_{n}", reset_less=True) for n in range(2)]
+        full = Signal(2)
+        filled, given = Signal(), Signal()  # which one is filled next, which one given
+        m.d.comb += [
+            self.i.ready.eq(~full.bit_select(filled, 1)),
+            self.o.valid.eq(full.bit_select(given, 1)),
+            self.o.p.eq(Mux(given, payloads[1], payloads[0])),
+            self.busy.eq(full.any()),
+            Assert(self.o.valid == full.any(), "another one's turn"),
+            Assert((filled == given) == (full.all() | ~full.any()), "they do not take turns"),
+        ]
+        for n, payload in enumerate(payloads):
+            with m.If(~full[n]):
+                m.d.sync += payload.eq(self.i.p)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [full.bit_select(filled, 1).eq(1), filled.eq(~filled)]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [full.bit_select(given, 1).eq(0), given.eq(~given)]
         return m

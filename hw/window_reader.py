@@ -49,6 +49,7 @@ class WindowReader(wiring.Component):
         layer: Constant from four cycles before the first window on.
         busy: High from the cycle after a window was taken until its last output word was promised.
         room: An output word may be promised.
+        valid, o: Words; next_valid: in the next cycle there is one.
         promised, place: Pulse, only while there is ``room``: an output word will come, and that is its place.
     """
 
@@ -60,6 +61,7 @@ class WindowReader(wiring.Component):
     read_en: Signal
     read_grant: Signal
     valid: Signal
+    next_valid: Signal
     i: stream.Interface
     room: Signal
     promised: Signal
@@ -92,6 +94,7 @@ class WindowReader(wiring.Component):
                 "read_data": In(self._codes),
                 "busy": Out(1),
                 "valid": Out(1),
+                "next_valid": Out(1),
                 "o": Out(window_word(config)),
             }
         )
@@ -236,6 +239,7 @@ class WindowReader(wiring.Component):
         # Data arrives in stage 2; stage 3: the word.
         asked = [Signal(self._read, name=f"asked_{n}", reset_less=True) for n in range(2)]
         valid = [Signal(name=f"asked_valid_{n}") for n in range(2)]
+        m.d.comb += self.next_valid.eq(valid[1])
         m.d.sync += [
             partial.eq(Cat(layer.out_valid > d for d in range(config.drain))),
             valid[0].eq(reads.o.valid & reads.o.ready),

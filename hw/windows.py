@@ -40,7 +40,7 @@ class Windows(wiring.Component):
         room: A word may be promised; without it nothing is read.
         promised, place: Pulse: a word will come, and that is its place.
         code_valid, code: Words of a POOL or CONCAT layer.
-        operand_valid, operand: Words for the adder, of a ``fused`` layer (see :class:`ResidualAdd`).
+        operand_next, operand: Words for the adder, of a ``fused`` layer (see :class:`~.fused_add.FusedAdd`).
         sum_valid, sum: What the adder gives, of either.
     """
 
@@ -52,7 +52,7 @@ class Windows(wiring.Component):
     read_en: Signal
     read_grant: Signal
     code_valid: Signal
-    operand_valid: Signal
+    operand_next: Signal
     promised: Signal
     room: Signal
     sum_valid: Signal
@@ -74,7 +74,7 @@ class Windows(wiring.Component):
                 "place": Out(PLACE),
                 "code_valid": Out(1),
                 "code": Out(table_word(config)),
-                "operand_valid": In(1),
+                "operand_next": In(1),
                 "operand": In(window_word(config)),
                 "sum_valid": Out(1),
                 "sum": Out(sum_word(config)),
@@ -104,6 +104,8 @@ class Windows(wiring.Component):
         read = Signal(config.add_cycles - 1)  # by how many cycles ago
         paced = ~read.any()
         m.d.sync += [
+            # In a register: all that the adder keeps of a word hangs on it.
+            adder.valid.eq(Mux(layer.fused, self.operand_next, reader.next_valid & adding)),
             adding.eq(layer.op == Op.ADD),
             joining.eq(layer.op == Op.CONCAT),
             read.eq(Cat(self.read_en & self.read_grant & adding, read)),
@@ -121,7 +123,6 @@ class Windows(wiring.Component):
             concatenation.i.eq(reader.o),
             concatenation.valid.eq(reader.valid),
             adder.i.eq(Mux(layer.fused, self.operand, reader.o)),
-            adder.valid.eq(Mux(layer.fused, self.operand_valid, reader.valid & adding)),
             self.sum_valid.eq(adder.done),
             self.sum.eq(adder.o),
             self.busy.eq(walker.busy | reader.busy),

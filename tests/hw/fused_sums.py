@@ -47,14 +47,13 @@ class FusedSums(wiring.Component):
         m.submodules.adder = adder = ResidualAdd(self._config)
         for part in (fused, adder):
             wiring.connect(m, wiring.flipped(self.layer), part.layer)
+        m.d.sync += [adder.valid.eq(fused.operand_next), self.read_address.eq(fused.next_address)]
         m.d.comb += [
             fused.next_offset.eq(self.next_offset),
             fused.valid.eq(self.valid),
             fused.i.eq(self.i),
             self.read_en.eq(fused.read_en),
-            self.read_address.eq(fused.read_address),
             fused.read_data.eq(self.read_data),
-            adder.valid.eq(fused.operand_valid),
             adder.i.eq(fused.operand),
             self.done.eq(adder.done),
             self.busy.eq(adder.busy),

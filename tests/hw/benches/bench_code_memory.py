@@ -27,7 +27,7 @@ class Bench:
         self.words = [0] * self.config.codes_words
         self.columns = columns(Memory.CODES, self.config)
         self.bits = 8 * self.config.drain // self.columns  # of a column
-        for name in ("encoder_en", "window_en", "store_en", "host__w_en", "host__r_en"):
+        for name in ("encoder_en", "read_en", "fusing", "store_en", "host__w_en", "host__r_en"):
             getattr(dut, name).value = 0
 
     async def host_write(self, memory: Memory, column: int, row: int, data: int) -> None:
@@ -77,25 +77,33 @@ class Bench:
         assert await self.host_read(Memory.CODES, column, row) == answer, f"column {column} of row {row}"
 
     async def traffic(self, cycles: int) -> None:
-        """Random reads of encoder and windows, stores elsewhere; each read's data comes some cycles later."""
+        """Random reads of encoder and windows, or second operands, stores elsewhere; each read's data comes
+        some cycles later."""
         dut, rng, words = self.dut, self.rng, self.words
         expected: list[int | None] = [None] * CodeMemory.LATENCY
         stored = 0  # the word stored last: it is written a cycle later
+        fusing, operand = rng.randrange(2), 1
+        dut.fusing.value, dut.operand_address.value = fusing, operand
+        await RisingEdge(dut.clk)
         for _ in range(cycles):
-            encoder, window, storing = rng.sample([n for n in range(len(words)) if n != stored], 3)
+            free = [n for n in range(len(words)) if n not in (stored, operand)]
+            encoder, window, storing, following = rng.sample(free, 4)
             reading, wanted, stores = (rng.randrange(2) for _ in range(3))
             code = noise(rng, 8 * self.config.drain)
             dut.encoder_en.value, dut.encoder_address.value = reading, encoder
-            dut.window_en.value, dut.window_address.value = wanted, window
+            dut.read_en.value, dut.window_address.value = wanted, window
+            dut.operand_address.value = following
             dut.store_en.value, dut.store_address.value, dut.store_codes.value = stores, storing, code
             await RisingEdge(dut.clk)  # the values are there now
-            assert int(dut.window_grant.value) == 1 - reading
+            assert int(dut.read_grant.value) == 1 - reading
             came = expected.pop(0)
             assert came is None or int(dut.data.value) == came
-            expected.append(words[encoder] if reading else words[window] if wanted else None)
+            other = operand if fusing else window
+            expected.append(words[encoder] if reading else words[other] if wanted else None)
             if stores:
                 stored, words[storing] = storing, code
-        dut.encoder_en.value = dut.window_en.value = dut.store_en.value = 0
+            operand = following
+        dut.encoder_en.value = dut.read_en.value = dut.store_en.value = dut.fusing.value = 0
 
 
 @cocotb.test()
@@ -109,11 +117,12 @@ async def host(dut: Any) -> None:
 
 
 @cocotb.test()
-async def encoder_window_and_store(dut: Any) -> None:
+async def encoder_window_operand_and_store(dut: Any) -> None:
     bench = Bench(dut, 1)
     await start(dut)
     await bench.fill()
-    await bench.traffic(3000)
+    for _ in range(10):
+        await bench.traffic(300)
     await bench.check()
 
 

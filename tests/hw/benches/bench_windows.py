@@ -57,7 +57,7 @@ class Bench:
         self.reads: list[int] = []  # cycles, counted by ``now``
         self.now = self.owed = 0
         self.arriving = [0] * (CodeMemory.LATENCY - 1)
-        dut.read_grant.value = dut.room.value = dut.operand_valid.value = 0
+        dut.read_grant.value = dut.room.value = dut.operand_next.value = 0
         every_cycle(dut, self._read)
         every_cycle(dut, self._owe)
 
