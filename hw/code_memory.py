@@ -29,7 +29,7 @@ class CodeMemory(wiring.Component):
     """
 
     LATENCY = BlockRam.LATENCY
-    HOST_LATENCY = LATENCY + 2
+    HOST_LATENCY = LATENCY + 3
 
     encoder_en: Signal
     encoder_address: Signal
@@ -96,9 +96,11 @@ class CodeMemory(wiring.Component):
         column = Signal(range(columns), reset_less=True)
         answering = Signal(self.HOST_LATENCY - 1)
         m.d.sync += [answering.eq(Cat(host_reads, answering)), host.r_valid.eq(answering[-1])]
-        m.d.sync += host.r_data.eq(
-            Mux(answering[-1], codes.read_data.word_select(column, 8 * column_codes), 0)
-        )
+        word = Signal(self._codes.size, reset_less=True)
+        m.d.sync += [
+            word.eq(codes.read_data),
+            host.r_data.eq(Mux(answering[-1], word.word_select(column, 8 * column_codes), 0)),
+        ]
         with m.If(host.w_en & mine):
             m.d.sync += [
                 codes.write_en.eq(1 << host.column),
