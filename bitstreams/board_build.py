@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,11 @@ from stillframe.requirements import needs
 
 from . import tools
 from .family import family_of
-from .floorplan import floorplan, place_blocks
+from .floorplan import floorplan
 from .flow import Flow, flow_of
 from .netlist import TOP, Netlist, script
+from .nextpnr import Stage, place_and_route_netlist
 from .place_and_route import DoesNotFit, Report, read_report
-
-Stage = Callable[[str], None]
-"""Takes the name of the stage that begins."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,9 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         folder = Path(scratch)
         platform, flow, netlist = synthesise_board(board, config, folder, stage)
         sites = floorplan(netlist.cells, config.part)
-        options = [*flow.options(platform, seed), *place_blocks(netlist.path, sites)]
-        stage("place and route (nextpnr)")
+        options, period = flow.options(platform, seed), 1000 / board.clock_mhz
         try:
-            tools.run(flow.family.nextpnr, options, folder)
+            place_and_route_netlist(flow.family.nextpnr, options, netlist.path, sites, period, stage)
         except tools.ToolError as error:
             raise DoesNotFit(
                 f"{board.name}: expected {config.name} to fit its {platform.device}, "

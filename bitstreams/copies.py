@@ -36,6 +36,8 @@ TILE = 130
 GOAL = 0.8
 """Part of a clock period after which a signal is late: routing takes more than nextpnr estimates."""
 
+RULES = (MANY, REACH, HALVINGS, TILE, GOAL)
+
 Place = tuple[int, int]
 """A tile: across and down."""
 

@@ -19,10 +19,15 @@ from typing import Any
 
 from .netlist import TOP
 
-OPTIONS = ["--placer=heap", "--placer-heap-timingweight=4", "--router=router2"]
-"""Of nextpnr for a design with a plan: the placer that sees best which wires matter, told to heed that less
-than it does (10) and their length more, so that there is room for them; the router that finds its way where
-there are many."""
+OPTIONS = [
+    "--placer=heap",
+    "--placer-heap-timingweight=20",
+    "--placer-heap-critexp=4",
+    "--router=router2",
+]
+"""Of nextpnr for a design with a plan: the placer that sees best which wires matter, told to heed that more
+than it does (10), but for few wires (an exponent of 2 by default), so that the others stay short and there is
+room for all; the router that finds its way where there are many."""
 
 SETTINGS = {
     "router2/bbMargin/x": "12",
@@ -169,17 +174,11 @@ def _places(blocks: Blocks, cells: Mapping[str, str]) -> list[tuple[float, str]]
     )
 
 
-def place_blocks(netlist: Path, sites: Mapping[str, str]) -> list[str]:
-    """Tell nextpnr in a netlist which sites some of its blocks have, and how to route then.
-
-    Returns: The options that nextpnr needs then, none without a plan.
-    """
-    if not sites:
-        return []
+def place_blocks(netlist: Path, sites: Mapping[str, str]) -> None:
+    """Tell nextpnr in a netlist which sites some of its blocks have, and how to route then."""
     design: dict[str, Any] = json.loads(netlist.read_bytes())
     top = design["modules"][TOP]
     top["settings"] = SETTINGS
     for name, site in sites.items():
         top["cells"][name]["attributes"]["BEL"] = site
     netlist.write_text(json.dumps(design))
-    return OPTIONS

@@ -36,8 +36,8 @@ class Flow:
     pack: Callable[[Any], list[str]]
 
     def options(self, platform: Any, seed: int) -> list[str]:
-        """All of nextpnr's options."""
-        common = [f"--seed={seed}", f"--json={TOP}.json", "--report=report.json", "--timing-allow-fail"]
+        """All of nextpnr's options but the netlist."""
+        common = [f"--seed={seed}", "--report=report.json", "--timing-allow-fail"]
         return [*self.route(platform), *common]
 
     def part(self, platform: Any) -> str:

@@ -14,10 +14,12 @@ from stillframe.contract import StillframeError
 from stillframe.sim import cache
 
 from . import tools
+from .copies import RULES
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
-from .floorplan import OPTIONS, SETTINGS, floorplan, place_blocks
+from .floorplan import OPTIONS, SETTINGS, floorplan
 from .netlist import Netlist, default_name, synthesise
+from .nextpnr import DELAYS, PLACED, place_and_route_netlist
 from .shell import Shell
 
 
@@ -90,11 +92,13 @@ def place_and_route(
     def make(folder: Path) -> None:
         source = folder / "netlist.json"
         source.write_bytes(netlist.path.read_bytes())
-        planned = [*options, *place_blocks(source, sites)]
-        tools.run(family.nextpnr, [*planned, f"--json={source.name}", "--report=report.json"], folder)
-        source.unlink()
+        place_and_route_netlist(
+            family.nextpnr, [*options, "--report=report.json"], source, sites, 1000 / freq
+        )
+        for name in (source.name, PLACED, DELAYS):
+            folder.joinpath(name).unlink(missing_ok=True)
 
-    plan = repr((sites, OPTIONS, SETTINGS)) if sites else ""
+    plan = repr((sites, OPTIONS, SETTINGS, RULES)) if sites else ""
     key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())

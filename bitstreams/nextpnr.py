@@ -1,0 +1,51 @@
+"""nextpnr, once for a small design; for one with a floor plan what goes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from . import tools
+from .copies import copy_registers
+from .floorplan import OPTIONS, place_blocks
+
+Stage = Callable[[str], None]
+"""Takes the name of the stage that begins."""
+
+PLACED, DELAYS = "placed.json", "placed.sdf"
+
+
+def place_and_route_netlist(
+    tool: str,
+    options: Sequence[str],
+    netlist: Path,
+    sites: Mapping[str, str],
+    period: float,
+    stage: Stage = lambda _: None,
+) -> None:
+    """Run nextpnr in a netlist's folder. With a floor plan its blocks are told their sites; and all is placed
+    twice, the second time with copies of the registers that were late.
+
+    Args:
+        tool: A family's nextpnr.
+        options: All but the netlist.
+        netlist: What Yosys wrote; with a floor plan it is written anew.
+        sites: Of its blocks (:func:`~.floorplan.floorplan`), none without a plan.
+        period: Of the clock, in ns.
+
+    Raises:
+        ToolError: The design does not fit.
+        StillframeError: The tool is not installed.
+    """
+    folder = netlist.parent
+    arguments = [*options, f"--json={netlist.name}"]
+    if sites:
+        place_blocks(netlist, sites)
+        arguments += OPTIONS
+        stage("placement, to find registers that need copies (nextpnr)")
+        tools.run(tool, [*arguments, "--no-route", f"--write={PLACED}", f"--sdf={DELAYS}"], folder)
+        count = copy_registers(netlist, folder / PLACED, folder / DELAYS, period)
+        stage(f"place and route with {count} copies (nextpnr)")
+    else:
+        stage("place and route (nextpnr)")
+    tools.run(tool, arguments, folder)
