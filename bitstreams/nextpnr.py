@@ -14,6 +14,9 @@ Stage = Callable[[str], None]
 
 PLACED, DELAYS = "placed.json", "placed.sdf"
 
+FIRST_SEED = "--seed=1"
+"""Of the placement that copies are found with, whatever the other's: all seeds have the same netlist."""
+
 
 def place_and_route_netlist(
     tool: str,
@@ -43,7 +46,8 @@ def place_and_route_netlist(
         place_blocks(netlist, sites)
         arguments += OPTIONS
         stage("placement, to find registers that need copies (nextpnr)")
-        tools.run(tool, [*arguments, "--no-route", f"--write={PLACED}", f"--sdf={DELAYS}"], folder)
+        first = [FIRST_SEED if option.startswith("--seed=") else option for option in arguments]
+        tools.run(tool, [*first, "--no-route", f"--write={PLACED}", f"--sdf={DELAYS}"], folder)
         count = copy_registers(netlist, folder / PLACED, folder / DELAYS, period)
         stage(f"place and route with {count} copies (nextpnr)")
     else:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, ShapeLike, Signal, Value
+from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
-
-from .skid import Skid
 
 
 class Queue(wiring.Component):
     """``depth`` payloads of ``shape``. Latency ``LATENCY`` cycles when empty, throughput one a cycle.
 
-    Its ready does not depend on the consumer's in the same cycle, so it also cuts a chain of them in two. The
-    first ones are in a :class:`~.skid.Skid`: the consumer's ready steers a few registers there, wherever the
-    memory lies. A depth of 17 fills LUT RAM of 16 rows, for one payload at least is in the skid when that is
-    full; there may be two.
+    Its ready does not depend on the consumer's in the same cycle, so it also cuts a chain of them in two.
+    A depth of 17 fills LUT RAM of 16 rows, for one payload is in the output register.
 
     Ports:
         busy: A payload is inside.
@@ -46,18 +42,15 @@ class Queue(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         payload = self.i.p.as_value() if hasattr(self.i.p, "as_value") else self.i.p
-        m.submodules.fifo = queue = fifo.SyncFIFO(width=len(payload), depth=self._depth - 1)
-        m.submodules.head = head = Skid(self._shape)
-        wiring.connect(m, head.o, wiring.flipped(self.o))
-        level = queue.level + head.level
+        m.submodules.fifo = queue = fifo.SyncFIFOBuffered(width=len(payload), depth=self._depth)
         m.d.comb += [
             queue.w_data.eq(payload),
             queue.w_en.eq(self.i.valid),
             self.i.ready.eq(queue.w_rdy),
-            Value.cast(head.i.p).eq(queue.r_data),
-            head.i.valid.eq(queue.r_rdy),
-            queue.r_en.eq(head.i.ready),
-            self.busy.eq(level != 0),
+            self.o.p.eq(queue.r_data),
+            self.o.valid.eq(queue.r_rdy),
+            queue.r_en.eq(self.o.ready),
+            self.busy.eq(queue.level != 0),
         ]
-        m.d.sync += self.room.eq(level <= self._depth - self._margin)
+        m.d.sync += self.room.eq(queue.level <= self._depth - self._margin)
         return m

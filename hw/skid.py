@@ -14,39 +14,31 @@ class Skid(wiring.Component):
     Latency 1 cycle, throughput one a cycle.
 
     Ports:
-        busy: A payload is inside; level: how many are.
+        busy: A payload is inside.
     """
 
-    DEPTH = 2
     LATENCY = 1
 
     busy: Signal
-    level: Signal
     i: stream.Interface
     o: stream.Interface
 
     def __init__(self, shape: ShapeLike) -> None:
         self._shape = shape
         super().__init__(
-            {
-                "i": In(stream.Signature(shape)),
-                "o": Out(stream.Signature(shape)),
-                "busy": Out(1),
-                "level": Out(range(self.DEPTH + 1)),
-            }
+            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "busy": Out(1)}
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        payloads = [Signal(self._shape, name=f"payload_{n}", reset_less=True) for n in range(self.DEPTH)]
-        full = Signal(self.DEPTH)
+        payloads = [Signal(self._shape, name=f"payload_{n}", reset_less=True) for n in range(2)]
+        full = Signal(2)
         filled, given = Signal(), Signal()  # which one is filled next, which one given
         come, go = self.i.valid & self.i.ready, self.o.valid & self.o.ready
         m.d.comb += [
             self.i.ready.eq(~full.all()),
             self.o.p.eq(Mux(given, payloads[1], payloads[0])),
             self.busy.eq(self.o.valid),
-            self.level.eq(full[0] + full[1]),
             Assert(self.o.valid == full.any(), "one is inside or none"),
             Assert(~self.o.valid | full.bit_select(given, 1), "the other one's turn"),
             Assert((filled == given) == (full.all() | ~full.any()), "they do not take turns"),

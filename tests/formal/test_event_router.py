@@ -61,15 +61,14 @@ def _class(m: Module, dut: Any, inside: Inside, members: range) -> None:
             m.d.sync += payload.eq(head.p)
     for bank in members:
         queue = {port: inside[f"queue_{bank}.{port}"] for port in ("w_en", "w_data", "i__ready")}
-        rest, head = inside[f"queue_{bank}.fifo.level"], inside[f"queue_{bank}.head.full"]
-        level = rest + head[0] + head[1]
+        level, held, rest = (inside[f"queue_{bank}.fifo.{n}"] for n in ("level", "r_rdy", "inner_level"))
         m.d.comb += [
             Assert(queue["w_en"] == taken),
             Assert(~taken | (queue["w_data"] == payload.as_value())),
             Assert(~taken | queue["i__ready"]),
             Assert(level + taken <= QUEUE_DEPTH),
             Assert(
-                (rest < QUEUE_DEPTH) & (head.any() | (rest <= 1))
+                (rest < QUEUE_DEPTH) & (held | (rest <= 1))
             ),  # what is left of it while its output is empty
         ]
 

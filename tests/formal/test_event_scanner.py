@@ -19,8 +19,7 @@ def _room(m: Module, dut: Any, inside: Inside) -> None:
     m.d.comb += Assume(~dut.mask_en.any() & ~dut.event_en)
     queues = (("words", "fetch", FETCH_STAGES, True), ("events", "read", READ_STAGES, False))
     for queue, stage, stages, ready in queues:  # for words it is a cycle later that there is room
-        rest, head = inside[f"{queue}.fifo.level"], inside[f"{queue}.head.full"]
-        level = rest + head[0] + head[1]
+        level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
         on_the_way = sum(inside[f"{stage}_{n}"] for n in range(stages))
         if ready:
             m.d.comb += [
@@ -29,7 +28,7 @@ def _room(m: Module, dut: Any, inside: Inside) -> None:
             ]
         m.d.comb += [
             Assert(level + on_the_way <= QUEUE_DEPTH),
-            Assert((rest < QUEUE_DEPTH) & (head.any() | (rest <= 1))),  # so it is not full below QUEUE_DEPTH
+            Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1))),  # so it is full with QUEUE_DEPTH, no sooner
             Assert(~inside[f"{queue}.w_en"] | inside[f"{queue}.i__ready"]),
         ]
 

@@ -51,7 +51,7 @@ def _in_order(m: Module, dut: Any, inside: Inside, depth: int, late: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "depth", "late"), [(lambda: Queue(1, DEPTH), DEPTH + 1, 1), (lambda: Skid(1), 2, 0)]
+    ("kind", "depth", "late"), [(lambda: Queue(1, DEPTH), DEPTH, 1), (lambda: Skid(1), 2, 0)]
 )
 def test_payloads_come_out_once_and_in_order(
     kind: Callable[[], wiring.Component], depth: int, late: int
