@@ -113,16 +113,11 @@ PLAN = {
         Blocks(BLOCK_RAM, r"array\.bank_\d\.weights\S*\.(\d+)$", ((22, ALL),), WORD // 4),
         Blocks(BLOCK_RAM, r"state\.state\.rows\.block_0_(\d+)\.", ((46, ALL),)),
         Blocks(BLOCK_RAM, r"table\.table_(\d+)\.", ((70, ALL),)),
-        # A scanner's lie side by side, and near the other scanners': all have to do with the walker and the
-        # router between them.
-        Blocks(BLOCK_RAM, r"finder\.scanner_[01]\.values\.", ((46, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_[23]\.values\.", ((70, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_[012]\.masks\.", ((46, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_3\.masks\.", ((70, ALL),)),
-        Blocks(BLOCK_RAM, r"requantiser\.parameters\.", ((22, ALL),)),
-        Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_0_(\d+)\.", ((70, ALL), (82, ALL))),
+        Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_0_(\d+)\.", ((70, 32), (82, ALL))),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_1_(\d+)\.", ((82, ALL),)),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_2_(\d+)\.", ((82, ALL),)),
+        Blocks(BLOCK_RAM, r"finder\.scanner_\d\.values\.", ((22, 4), (46, 4), (70, 4), (82, 4))),
+        Blocks(BLOCK_RAM, r"finder\.scanner_\d\.masks\.", ((82, ALL),)),
     )
 }
 """By part. Blocks without a number lie in the middle; those that are not named, or find no site left in their
