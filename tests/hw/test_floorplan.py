@@ -17,7 +17,6 @@ from stillframe.bitstreams.floorplan import (
     OPTIONS,
     PLAN,
     SETTINGS,
-    WORD,
     floorplan,
     place_blocks,
 )
@@ -26,10 +25,7 @@ from stillframe.bitstreams.shell import Shell
 from stillframe.contract import ArrayConfig
 from stillframe.hw.accelerator import Accelerator
 
-STATE = 24
-"""Blocks of the state."""
-
-STRIP = 126 / WORD
+STRIP = 126 / 16
 """Tiles of an LFE5U-85F that a strip is wide."""
 
 
@@ -45,16 +41,15 @@ def names(lanes: int = 16) -> dict[str, str]:
     ]
     block_rams = [
         *(f"array.bank_{b}.weights$235.0.{n}" for b, n in product(range(4), range(12))),
-        *(f"state.state.rows.block_0_{n}.dp16kd" for n in range(STATE)),
+        *(f"state.state.rows.block_0_{n}.dp16kd" for n in range(48)),
         *(f"table.table_{n}.0.0" for n in range(16)),
         *(
             f"codes.codes.rows.block_{row}_{n}.dp16kd"
-            for row, many in enumerate((4 * WORD, WORD // 2))
+            for row, many in enumerate((32, 16, 8))
             for n in range(many)
         ),
-        *(f"finder.scanner_{g}.values.rows.block_0_{n}.dp16kd" for g, n in product(range(4), range(6))),
-        *(f"finder.scanner_{g}.masks.0.{n}" for g, n in product(range(4), range(3))),
-        *(f"requantiser.parameters.store.0.{n}" for n in range(4)),
+        *(f"finder.scanner_{g}.values.rows.block_0_{n}.dp16kd" for g, n in product(range(4), range(4))),
+        *(f"finder.scanner_{g}.masks.0.{n}" for g, n in product(range(4), range(2))),
         "link.receiver.buffer.0.0",
     ]
     found = {f"accelerator.{name}": MULTIPLIER for name in multipliers}
@@ -86,32 +81,19 @@ def test_the_blocks_of_an_element_lie_in_its_strip(element: int) -> None:
     own = [
         *(f"array.bank_{b}.multiplier_{element}.block" for b in range(4)),
         *(f"requantiser.lane_{element}.{a}_{b}.block" for a, b in product(("low", "high"), repeat=2)),
-        *(f"codes.codes.rows.block_0_{4 * element + n}.dp16kd" for n in range(4)),
+        *(f"state.state.rows.block_0_{3 * element + n}.dp16kd" for n in range(3)),
+        *(f"codes.codes.rows.block_0_{2 * element + n}.dp16kd" for n in range(2)),
         f"table.table_{element}.0.0",
     ]
     columns = [sites[name][0] for name in own]
-    assert max(columns) - min(columns) <= 3 * STRIP
+    assert max(columns) - min(columns) <= 2 * STRIP
     assert abs(sum(columns) / len(columns) - (element + 0.5) * STRIP) <= STRIP
-
-
-@pytest.mark.parametrize("block", range(STATE))
-def test_the_state_makes_room_for_what_finds_events(block: int) -> None:
-    """It keeps its order, but from the middle on lies further out."""
-    places = [
-        place(site)[0]
-        for name, site in floorplan(names(), "85F").items()
-        if f"state.state.rows.block_0_{block}." in name
-    ]
-    (across,) = places
-    strip = (block + 0.5) / STATE * WORD * STRIP
-    assert abs(across - 63) + STRIP >= abs(strip - 63)
-    assert abs(across - strip) <= 3.5 * STRIP
 
 
 def test_what_finds_events_lies_in_the_middle() -> None:
     for name, site in floorplan(names(), "85F").items():
         if ".scanner_" in name:
-            assert abs(place(site)[0] - 63) <= 4 * STRIP, name
+            assert abs(place(site)[0] - 63) <= 3 * STRIP, name
 
 
 def test_other_parts_and_words_have_no_plan() -> None:
