@@ -21,12 +21,12 @@ from .netlist import TOP
 
 OPTIONS = [
     "--placer=heap",
-    "--placer-heap-timingweight=20",
+    "--placer-heap-timingweight=4",
     "--placer-heap-critexp=4",
     "--router=router2",
 ]
-"""Of nextpnr for a design with a plan: the placer that sees best which wires matter, told to heed that more
-than it does (10), but for few wires (an exponent of 2 by default), so that the others stay short and there is
+"""Of nextpnr for a design with a plan: the placer that sees best which wires matter, told to heed that less
+than it does (10) and of few wires (an exponent of 2 by default), so that the others stay short and there is
 room for all; the router that finds its way where there are many."""
 
 SETTINGS = {
