@@ -26,6 +26,11 @@ from .nextpnr import Stage, place_and_route_netlist
 from .place_and_route import DoesNotFit, Report, read_report
 
 
+UNTIL_MET = "--tmg-ripup"
+"""Of nextpnr's router, for a design with a floor plan: what is late when routed is routed anew until nothing
+is. Where the clock is out of reach that takes hours, so only boards, whose clock was met, ask for it."""
+
+
 @dataclass(frozen=True)
 class Bitstream:
     """A bitstream.
@@ -52,7 +57,8 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         folder = Path(scratch)
         platform, flow, netlist = synthesise_board(board, config, folder, stage)
         sites = floorplan(netlist.cells, config.part)
-        options, period = flow.options(platform, seed), 1000 / board.clock_mhz
+        options = [*flow.options(platform, seed), *([UNTIL_MET] if sites else [])]
+        period = 1000 / board.clock_mhz
         try:
             place_and_route_netlist(flow.family.nextpnr, options, netlist.path, sites, period, stage)
         except tools.ToolError as error:

@@ -33,7 +33,7 @@ HALVINGS = 3
 TILE = 130
 """What a tile more of wire takes, in ps, as nextpnr estimates it at speed grade 6."""
 
-GOAL = 0.65
+GOAL = 0.6
 """Part of a clock period after which a signal is late: routing takes more than nextpnr estimates."""
 
 RULES = (MANY, REACH, HALVINGS, TILE, GOAL)
