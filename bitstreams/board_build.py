@@ -25,7 +25,6 @@ from .netlist import TOP, Netlist, script
 from .nextpnr import Stage, place_and_route_netlist
 from .place_and_route import DoesNotFit, Report, read_report
 
-
 UNTIL_MET = "--tmg-ripup"
 """Of nextpnr's router, for a design with a floor plan: what is late when routed is routed anew until nothing
 is. Where the clock is out of reach that takes hours, so only boards, whose clock was met, ask for it."""

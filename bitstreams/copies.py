@@ -103,7 +103,12 @@ def _late_groups(
         for (packed, port), _ in timing.wires[name, "Q"]:
             sink = _unpacked(packed)
             left[sink] = min(slack.get((packed, port), 0), left.get(sink, 0))
-        own = min((slack[name, port] for port in INPUTS if (name, port) in slack), default=0)
+        timed = [slack[name, port] for port in INPUTS if (name, port) in slack]
+        connected = sum(isinstance(bit, int) for port in INPUTS for bit in cell["connections"].get(port, ()))
+        if len(timed) < connected:
+            # What comes from no register may change at any time: two that sample it could disagree.
+            continue
+        own = min(timed, default=0)
         home = places[name]
         _, *others = sorted(_halved(sinks), key=lambda group: _distance(home, _middle(group)))
         for group in others:
