@@ -36,8 +36,6 @@ TILE = 130
 GOAL = 0.6
 """Part of a clock period after which a signal is late: routing takes more than nextpnr estimates."""
 
-RULES = (MANY, REACH, HALVINGS, TILE, GOAL)
-
 Place = tuple[int, int]
 """A tile: across and down."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ from amaranth.lib import wiring
 from stillframe.contract import StillframeError
 from stillframe.sim import cache
 
-from . import tools
-from .copies import RULES
+from . import copies, timing, tools
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
 from .floorplan import OPTIONS, SETTINGS, floorplan
 from .netlist import Netlist, default_name, synthesise
-from .nextpnr import DELAYS, PLACED, place_and_route_netlist
+from .nextpnr import DELAYS, FIRST_SEED, PLACED, place_and_route_netlist
 from .shell import Shell
 
 
@@ -98,7 +98,9 @@ def place_and_route(
         for name in (source.name, PLACED, DELAYS):
             folder.joinpath(name).unlink(missing_ok=True)
 
-    plan = repr((sites, OPTIONS, SETTINGS, RULES)) if sites else ""
+    # What copies there are hangs on how they are found.
+    found = [getsource(module) for module in (copies, timing)]
+    plan = repr((sites, OPTIONS, SETTINGS, FIRST_SEED, found)) if sites else ""
     key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())

@@ -61,9 +61,8 @@ class Timing:
     def _in_order(self) -> Iterator[Pin]:
         """All pins, each behind those that its signal comes from."""
         before = Counter(after for pins in (self.wires, self.cells) for pin in pins for after, _ in pins[pin])
-        free = deque(pin for pins in (self.wires, self.cells) for pin in pins if not before[pin])
-        free.extend(pin for pin in self.launches if not before[pin] and pin not in self.wires)
-        free = deque(dict.fromkeys(free))
+        pins = dict.fromkeys((*self.wires, *self.cells, *self.launches))
+        free = deque(pin for pin in pins if not before[pin])
         while free:
             pin = free.popleft()
             yield pin

@@ -150,8 +150,12 @@ class LaneSums(wiring.Component):
     def _part(self, b: int, lane: int, d: int) -> tuple[int, int, int]:
         """What tells whether that lane's output is element ``d`` of a word, if it is for some word: the bank,
         and what the lane's number and the element's do not have in common."""
-        common = min(self._lane_bits, self._word_bits)
-        return b, lane >> common, d >> common
+        return b, lane >> self._common_bits, d >> self._common_bits
+
+    @property
+    def _common_bits(self) -> int:
+        """Of numbers of lanes and elements: an output's lane and element are alike in them."""
+        return min(self._lane_bits, self._word_bits)
 
     def _shown(self, m: Module) -> dict[tuple[int, int, int], Signal]:
         """By parts: whether their outputs are in the word that is shown, in a layer that is not depthwise. In
@@ -172,7 +176,7 @@ class LaneSums(wiring.Component):
 
     def _is_output(self, b: int, lane: int, d: int, word: Value) -> Value:
         """Whether a part's outputs are in a word."""
-        common = min(self._lane_bits, self._word_bits)
+        common = self._common_bits
         unit = (b >> self.layer.share_log2)[:3]
         own: Value | int = lane
         for place in self._column_places:
