@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -56,10 +57,12 @@ def check_folder(option: str, path: Path) -> None:
 def write(path: Path, content: Callable[[BinaryIO], object]) -> None:
     """Write a file through a scratch file beside it, so that it appears whole or not at all.
 
+    Several threads and processes may write the same file at once: it is then one of theirs.
+
     Raises:
         StillframeError: It cannot be written (for example: the disk is full).
     """
-    scratch = path.with_name(path.name + ".part")
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
         with scratch.open("wb") as file:
             content(file)

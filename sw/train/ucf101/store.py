@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -96,9 +95,7 @@ class Store:
         joined = np.concatenate(images)
         path = self.entry(video)
         _make_folder(path.parent)
-        scratch = path.with_name(f"{path.stem}.{os.getpid()}.npz")  # several runs may share a cache
-        write(scratch, lambda file: np.savez(file, images=joined, ends=ends, source=source))
-        scratch.replace(path)
+        write(path, lambda file: np.savez(file, images=joined, ends=ends, source=source))
         return images
 
     def _encode(self, video: Video) -> Iterator[Encoded]:

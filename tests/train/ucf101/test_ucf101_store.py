@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,26 @@ def test_damaged_entry_is_made_again(damage: str, video: Video, tmp_path: Path, 
     assert len(decoded) == 4
     np.testing.assert_array_equal(decode(entry.images(video)), first)
     assert len(decoded) == 4
+
+
+def test_two_threads_make_the_same_entry(
+    video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=60)
+    savez = np.savez
+
+    def together(*args: Any, **kwargs: Any) -> None:
+        both.wait()
+        savez(*args, **kwargs)
+        both.wait()
+
+    monkeypatch.setattr(np, "savez", together)
+    entry = Store(tmp_path, 64, "png")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(entry.images, [video] * 2)
+    for images in (first, second, entry.images(video)):
+        np.testing.assert_array_equal(decode(images), raw(video))
+    assert [p.name for p in entry.entry(video).parent.iterdir()] == ["v_Circling_g04_c02.avi.npz"]
 
 
 def test_video_that_is_none(video: Video, tmp_path: Path) -> None:
