@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from amaranth.back import rtlil
 from amaranth.lib import wiring
@@ -20,11 +21,6 @@ from stillframe.hw.choice import accelerator_of
 
 from . import cache
 
-_ZERO_MEMORY = re.compile(
-    r"^  cell \$meminit_v2 \S+\n(?:    parameter .*\n|    connect \\(?!DATA).*\n)*"
-    r"    connect \\DATA \d+'0+\n    connect \\EN .*\n  end\n",
-    re.MULTILINE,
-)
 _ATTRIBUTES = "-remove generator -remove top -remove src -remove amaranth.hierarchy -remove amaranth.decoding"
 
 Status = Callable[[str], None]
@@ -49,7 +45,8 @@ def export(component: wiring.Component, name: str) -> str:
         name: Of the top module. Its ports are those of the component's signature, nested names joined by
             ``__`` (structured payloads are flat vectors), and ``clk`` and ``rst``.
     """
-    text = _ZERO_MEMORY.sub("", rtlil.convert(component, name=name, emit_src=False))
+    with _without_zeros():
+        text = rtlil.convert(component, name=name, emit_src=False)
     script = (
         f"read_rtlil <<rtlil\n{text}\nrtlil\nproc -nomux -norom\nattrmap {_ATTRIBUTES}\n"
         f"attrmap -modattr {_ATTRIBUTES}\nwrite_verilog -norename\n"
@@ -59,6 +56,25 @@ def export(component: wiring.Component, name: str) -> str:
     if done.returncode:
         raise RuntimeError(f"expected Yosys to write Verilog of {name}, got: {done.stderr}")
     return done.stdout
+
+
+class _Emitter(rtlil.ModuleEmitter):  # type: ignore[misc]
+    """Amaranth's, but for what memories start with if that is 0."""
+
+    def emit_memory(self, cell_idx: int, cell: Any) -> None:
+        if any(cell.init):
+            super().emit_memory(cell_idx, cell)
+
+
+@contextmanager
+def _without_zeros() -> Iterator[None]:
+    """Amaranth has no option for it. Its 52 million bits of 0 for ``1x16@virtual`` take a minute to write."""
+    theirs = rtlil.ModuleEmitter
+    rtlil.ModuleEmitter = _Emitter
+    try:
+        yield
+    finally:
+        rtlil.ModuleEmitter = theirs
 
 
 def accelerator(config: ArrayConfig, on_status: Status = quiet) -> str:
