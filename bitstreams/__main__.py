@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fmax.add_argument("--seed", type=int, default=1, help="seed of the placer (default: 1)")
     fmax.add_argument("--speed", type=int, default=6, choices=(6, 7, 8), help="speed grade (default: 6)")
     fmax.add_argument("--freq", type=float, help="MHz to reach (default: 100, of an iCE40 24)")
+    fmax.add_argument(
+        "--until-met",
+        action="store_true",
+        help="route what is late anew until nothing is (ECP5; without end where the clock is out of reach)",
+    )
     options = parser.parse_args(arguments)
     try:
         if options.command == "measure":
@@ -56,7 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{options.component or 'accelerator'} for {config.name}: {netlist.summary}")
             return 0
         report = place_and_route(
-            component, part=config.part, speed=options.speed, seed=options.seed, freq=options.freq
+            component,
+            part=config.part,
+            speed=options.speed,
+            seed=options.seed,
+            freq=options.freq,
+            until_met=options.until_met,
         )
     except DoesNotFit as error:
         print(error, file=sys.stderr)

@@ -22,12 +22,8 @@ from .family import family_of
 from .floorplan import floorplan
 from .flow import Flow, flow_of
 from .netlist import TOP, Netlist, script
-from .nextpnr import Stage, place_and_route_netlist
+from .nextpnr import UNTIL_MET, Stage, place_and_route_netlist
 from .place_and_route import DoesNotFit, Report, read_report
-
-UNTIL_MET = "--tmg-ripup"
-"""Of nextpnr's router, for a design with a floor plan: what is late when routed is routed anew until nothing
-is. Where the clock is out of reach that takes hours, so only boards, whose clock was met, ask for it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,7 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         folder = Path(scratch)
         platform, flow, netlist = synthesise_board(board, config, folder, stage)
         sites = floorplan(netlist.cells, config.part)
+        # With a plan their clock was met; where it is out of reach the router takes hours.
         options = [*flow.options(platform, seed), *([UNTIL_MET] if sites else [])]
         period = 1000 / board.clock_mhz
         try:

@@ -14,6 +14,9 @@ Stage = Callable[[str], None]
 
 PLACED, DELAYS = "placed.json", "placed.sdf"
 
+UNTIL_MET = "--tmg-ripup"
+"""Of the router of ECP5s: what is late when routed is routed anew until nothing is, or for hours."""
+
 FIRST_SEED = "--seed=1"
 """Of the placement that copies are found with, whatever the other's: all seeds have the same netlist."""
 

@@ -19,7 +19,7 @@ from .critical_path import Hop, critical_path
 from .family import Family, family_of
 from .floorplan import OPTIONS, SETTINGS, floorplan
 from .netlist import Netlist, default_name, synthesise
-from .nextpnr import DELAYS, FIRST_SEED, PLACED, place_and_route_netlist
+from .nextpnr import DELAYS, FIRST_SEED, PLACED, UNTIL_MET, place_and_route_netlist
 from .shell import Shell
 
 
@@ -67,6 +67,7 @@ def place_and_route(
     speed: int = 6,
     seed: int = 1,
     freq: float | None = None,
+    until_met: bool = False,
 ) -> Report:
     """Place and route a component in a :class:`~.shell.Shell`, unless the same was routed before.
 
@@ -77,6 +78,7 @@ def place_and_route(
         speed: Speed grade of an LFE5U, 6 to 8.
         seed: Of nextpnr's placer; the result depends on it and on nothing else.
         freq: Clock frequency asked for, in MHz; by default the family's. Not reaching it is no error.
+        until_met: Whether what is late is routed anew until nothing is, see :data:`~.nextpnr.UNTIL_MET`.
 
     Raises:
         DoesNotFit: The part is too small.
@@ -88,6 +90,7 @@ def place_and_route(
     netlist = synthesise(Shell(component, name), family)
     sites = floorplan(netlist.cells, part)
     options = [*family.device(part, speed), f"--seed={seed}", f"--freq={freq:g}", "--timing-allow-fail"]
+    options += [UNTIL_MET] if until_met else []
 
     def make(folder: Path) -> None:
         source = folder / "netlist.json"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from stillframe.bitstreams import board_build, nextpnr
-from stillframe.bitstreams.board_build import UNTIL_MET, build_board
+from stillframe.bitstreams.board_build import build_board
 from stillframe.bitstreams.floorplan import BLOCK_RAM, OPTIONS, SETTINGS
-from stillframe.bitstreams.nextpnr import DELAYS, PLACED, place_and_route_netlist
+from stillframe.bitstreams.nextpnr import DELAYS, PLACED, UNTIL_MET, place_and_route_netlist
 from stillframe.contract import ArrayConfig
 from stillframe.contract.boards import BOARDS
 

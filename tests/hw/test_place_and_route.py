@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import pytest
 from amaranth.hdl import Module, Signal, signed
@@ -11,6 +14,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.bitstreams import DoesNotFit, format_path, place_and_route, utilisation
 from stillframe.bitstreams.__main__ import main
+from stillframe.bitstreams.nextpnr import UNTIL_MET
 from stillframe.bitstreams.tools import ToolError
 from stillframe.contract import ArrayConfig, StillframeError
 from stillframe.hw.accelerator import Accelerator
@@ -104,6 +108,25 @@ def test_command_gives_fmax_and_judges_it(capsys: pytest.CaptureFixture[str]) ->
     assert any("activation_table" in line for line in lines[8:])
     assert main(["fmax", *TABLE, "--freq", "900"]) == 1
     assert "900 MHz NOT reached" in capsys.readouterr().out
+
+
+def test_command_routes_until_the_clock_is_met_if_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STILLFRAME_CACHE", str(tmp_path))
+    options: list[list[str]] = []
+
+    def route(tool: str, given: list[str], *rest: Any) -> None:
+        options.append(given)
+        raise ToolError("enough")
+
+    monkeypatch.setattr(sys.modules[place_and_route.__module__], "place_and_route_netlist", route)
+    for told in ([], ["--until-met"]):
+        assert main(["fmax", *TABLE, *told]) == 1
+        assert "nextpnr says: enough" in capsys.readouterr().err
+    plain, until_met = options
+    assert UNTIL_MET not in plain
+    assert sorted(until_met) == sorted([*plain, UNTIL_MET])
 
 
 @pytest.mark.parametrize(
