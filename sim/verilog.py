@@ -58,6 +58,9 @@ def export(component: wiring.Component, name: str) -> str:
     return done.stdout
 
 
+_AMARANTHS = rtlil.ModuleEmitter
+
+
 class _Emitter(rtlil.ModuleEmitter):  # type: ignore[misc]
     """Amaranth's, but for what memories start with if that is 0."""
 
@@ -69,12 +72,11 @@ class _Emitter(rtlil.ModuleEmitter):  # type: ignore[misc]
 @contextmanager
 def _without_zeros() -> Iterator[None]:
     """Amaranth has no option for it. Its 52 million bits of 0 for ``1x16@virtual`` take a minute to write."""
-    theirs = rtlil.ModuleEmitter
     rtlil.ModuleEmitter = _Emitter
     try:
         yield
     finally:
-        rtlil.ModuleEmitter = theirs
+        rtlil.ModuleEmitter = _AMARANTHS  # also where several threads export: zeros are slow, not wrong
 
 
 def accelerator(config: ArrayConfig, on_status: Status = quiet) -> str:
