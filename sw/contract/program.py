@@ -23,6 +23,7 @@ from .errors import StillframeError
 from .host import Assignment, HostPart, HostTensor, in_order
 from .layer import Mode
 from .memory_map import PROTOCOL_VERSION, Memory
+from .scratch import scratch_beside
 
 FILE_MAGIC = b"STLFPROG"
 FORMAT_VERSION = 4
@@ -187,7 +188,7 @@ class Program:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program file; the file appears whole or not at all."""
         path = Path(path)
-        scratch = path.with_name(path.name + ".part")
+        scratch = scratch_beside(path)
         try:
             scratch.write_bytes(self.to_bytes())
             scratch.replace(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillframe.contract import StillframeError
+from stillframe.contract.scratch import scratch_beside
 
 
 def check_file(option: str, path: Path) -> None:
@@ -62,7 +62,7 @@ def write(path: Path, content: Callable[[BinaryIO], object]) -> None:
     Raises:
         StillframeError: It cannot be written (for example: the disk is full).
     """
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    scratch = scratch_beside(path)
     try:
         with scratch.open("wb") as file:
             content(file)

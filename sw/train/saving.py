@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillframe.contract import StillframeError
+from stillframe.contract.scratch import scratch_beside
 from stillframe.frontend.quiet import quiet
 
 
@@ -15,7 +16,7 @@ def save_model(model: Any, path: Path) -> None:
     Raises:
         StillframeError: It cannot be written.
     """
-    scratch = path.with_name(f"{path.stem}.part.keras")
+    scratch = scratch_beside(path, ".part.keras")
     try:
         with quiet():
             model.save(scratch)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import struct
+import threading
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,26 @@ def test_what_is_written_comes_back(program: Program, tmp_path: Path) -> None:
     for got, expected in zip(loaded.segments, program.segments, strict=True):
         assert (got.memory, got.column, got.row) == (expected.memory, expected.column, expected.row)
         np.testing.assert_array_equal(got.words, expected.words)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.stillframe"]
+
+
+def test_two_threads_write_the_same_file(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=60)
+    write_bytes = Path.write_bytes
+
+    def together(path: Path, data: bytes) -> int:
+        both.wait()
+        written = write_bytes(path, data)
+        both.wait()
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", together)
+    path = tmp_path / "x.stillframe"
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(program.save, [path] * 2))
+    assert Program.load(path).to_bytes() == program.to_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["x.stillframe"]
 
 
