@@ -11,7 +11,7 @@ import json
 import os
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import cocotb
@@ -29,38 +29,58 @@ def parameters() -> dict[str, Any]:
     return dict(json.loads(os.environ.get(PARAMETERS, "{}")))
 
 
-def pack(shape: ShapeLike, item: Any) -> int:
-    """The bits of an item, as an unsigned number. Fields left out of a dictionary are 0.
+def packer(shape: ShapeLike) -> Callable[[Any], int]:
+    """What makes the bits of an item, as an unsigned number. Fields left out of a dictionary are 0.
 
-    Raises:
-        ValueError: A number is outside the range of its shape.
+    The shape is read once, which takes much longer than the bits of one item. What it gives raises ValueError
+    for a number outside the range of its shape.
     """
     if isinstance(shape, data.StructLayout):
-        bits = 0
-        for name, value in item.items():
-            field = shape[name]
-            bits |= pack(field.shape, value) << field.offset
-        return bits
+        fields = {name: (packer(field.shape), field.offset) for name, field in shape}
+
+        def struct(item: Any) -> int:
+            bits = 0
+            for name, value in item.items():
+                part, offset = fields[name]
+                bits |= part(value) << offset
+            return bits
+
+        return struct
     if isinstance(shape, data.ArrayLayout):
-        if len(item) != shape.length:
-            raise ValueError(f"expected {shape.length} elements, got {len(item)}")
-        return sum(pack(shape.elem_shape, value) << shape[i].offset for i, value in enumerate(item))
+        element, offsets = packer(shape.elem_shape), [field.offset for _, field in shape]
+
+        def array(item: Any) -> int:
+            if len(item) != len(offsets):
+                raise ValueError(f"expected {len(offsets)} elements, got {len(item)}")
+            return sum(element(value) << offset for value, offset in zip(item, offsets, strict=True))
+
+        return array
     plain = Shape.cast(shape)
+    mask = (1 << plain.width) - 1
     low, high = (-(1 << plain.width - 1), 1 << plain.width - 1) if plain.signed else (0, 1 << plain.width)
-    if not low <= int(item) < high:
-        raise ValueError(f"expected {low} to {high - 1} for {plain!r}, got {item}")
-    return int(item) & ((1 << plain.width) - 1)
+
+    def number(item: Any) -> int:
+        if not low <= int(item) < high:
+            raise ValueError(f"expected {low} to {high - 1} for {plain!r}, got {item}")
+        return int(item) & mask
+
+    return number
 
 
-def unpack(shape: ShapeLike, bits: int) -> Any:
-    """The item that some bits stand for, the inverse of :func:`pack`."""
+def unpacker(shape: ShapeLike) -> Callable[[int], Any]:
+    """What makes the item that some bits stand for, the inverse of :func:`packer`."""
     if isinstance(shape, data.StructLayout):
-        return {name: unpack(field.shape, bits >> field.offset) for name, field in shape}
+        fields = [(name, unpacker(field.shape), field.offset) for name, field in shape]
+        return lambda bits: {name: part(bits >> offset) for name, part, offset in fields}
     if isinstance(shape, data.ArrayLayout):
-        return [unpack(field.shape, bits >> field.offset) for _, field in shape]
+        element, offsets = unpacker(shape.elem_shape), [field.offset for _, field in shape]
+        return lambda bits: [element(bits >> offset) for offset in offsets]
     plain = Shape.cast(shape)
-    value = bits & ((1 << plain.width) - 1)
-    return value - (1 << plain.width) if plain.signed and value >> (plain.width - 1) else value
+    mask = (1 << plain.width) - 1
+    if not plain.signed:
+        return lambda bits: bits & mask
+    sign = 1 << plain.width - 1
+    return lambda bits: ((bits & mask) ^ sign) - sign
 
 
 class _Port:
@@ -68,17 +88,25 @@ class _Port:
 
     def __init__(self, dut: Any, port: str, shape: ShapeLike, stall: float, seed: int) -> None:
         self.name, self.shape, self.stall = port, shape, stall
-        self._dut = dut
+        self._pack, self._unpack = packer(shape), unpacker(shape)
+        self._clk, self._rst = dut.clk, dut.rst
         self._random = random.Random(f"{port} {seed}")
         self._payload, self._valid, self._ready = (
             getattr(dut, f"{port}__{signal}") for signal in ("payload", "valid", "ready")
         )
+        self._driven: dict[Any, int] = {}
         cocotb.start_soon(self._run())
 
     async def _run(self) -> None:
+        edge, rst = RisingEdge(self._clk), self._rst
         while True:
-            await RisingEdge(self._dut.clk)
-            self._cycle(bool(int(self._dut.rst.value)))
+            await edge
+            self._cycle(bool(int(rst.value)))
+
+    def _drive(self, signal: Any, value: int) -> None:
+        """Give a signal a value, if it has another: a write takes as long as the rest of a cycle."""
+        if self._driven.get(signal) != value:
+            self._driven[signal] = signal.value = value
 
     def _cycle(self, in_reset: bool) -> None:
         raise NotImplementedError
@@ -99,12 +127,13 @@ class StreamSource(_Port):
         self._offering = False
         super().__init__(dut, port, shape, stall, seed)
         self._noise = random.Random(f"{port} {seed} noise")
-        self._valid.value = 0
-        self._payload.value = 0
+        self._width = Shape.cast(shape).width
+        self._drive(self._valid, 0)
+        self._drive(self._payload, 0)
 
     def send(self, items: Iterable[Any]) -> None:
         """Queue items."""
-        self._queue.extend(pack(self.shape, item) for item in items)
+        self._queue.extend(self._pack(item) for item in items)
 
     def clear(self) -> None:
         """Drop the items that wait."""
@@ -115,7 +144,7 @@ class StreamSource(_Port):
         for _ in range(timeout):
             if not self._queue and not self._offering:
                 return
-            await RisingEdge(self._dut.clk)
+            await RisingEdge(self._clk)
         left = len(self._queue) + self._offering
         raise AssertionError(f"{self.name}: {left} items not taken in {timeout} cycles")
 
@@ -124,10 +153,10 @@ class StreamSource(_Port):
             self._offering = False
         if not self._offering and not in_reset and self._queue and not self._pause():
             self._offering = True
-            self._payload.value = self._queue.popleft()
+            self._drive(self._payload, self._queue.popleft())
         elif not self._offering:
-            self._payload.value = self._noise.getrandbits(Shape.cast(self.shape).width)
-        self._valid.value = int(self._offering)
+            self._drive(self._payload, self._noise.getrandbits(self._width))
+        self._drive(self._valid, int(self._offering))
 
 
 class StreamMonitor(_Port):
@@ -150,21 +179,21 @@ class StreamMonitor(_Port):
         for _ in range(timeout):
             if len(self.items) >= n:
                 return
-            await RisingEdge(self._dut.clk)
+            await RisingEdge(self._clk)
         raise AssertionError(f"{self.name}: expected {n} items in {timeout} cycles, got {len(self.items)}")
 
     def _cycle(self, in_reset: bool) -> None:
         valid = bool(int(self._valid.value)) and not in_reset
         bits = int(self._payload.value) if valid else None
         if self._waiting is not None and not in_reset:
-            before = unpack(self.shape, self._waiting)
+            before = self._unpack(self._waiting)
             assert valid, f"{self.name}: {before} was withdrawn before it was taken"
-            now = unpack(self.shape, bits or 0)
+            now = self._unpack(bits or 0)
             assert bits == self._waiting, f"{self.name}: {before} changed to {now} before it was taken"
         taken = valid and bool(int(self._ready.value))
         self._waiting = None if taken else bits
         if taken:
-            self.items.append(unpack(self.shape, bits or 0))
+            self.items.append(self._unpack(bits or 0))
 
 
 class StreamSink(StreamMonitor):
@@ -178,7 +207,7 @@ class StreamSink(StreamMonitor):
 
     def _cycle(self, in_reset: bool) -> None:
         super()._cycle(in_reset)
-        self._ready.value = int(not self._pause())
+        self._drive(self._ready, int(not self._pause()))
 
 
 async def start(dut: Any) -> None:

@@ -26,13 +26,13 @@ ITEMS = st.fixed_dictionaries(
 
 @given(ITEMS)
 def test_structures(item: dict[str, Any]) -> None:
-    bits = vip.pack(PAIR, item)
+    bits = vip.packer(PAIR)(item)
     assert bits == Const.cast(PAIR.const(item)).value
-    assert vip.unpack(PAIR, bits) == item
+    assert vip.unpacker(PAIR)(bits) == item
 
 
 def test_fields_left_out_are_zero() -> None:
-    assert vip.unpack(PAIR, vip.pack(PAIR, {"left": -1})) == {
+    assert vip.unpacker(PAIR)(vip.packer(PAIR)({"left": -1})) == {
         "left": -1,
         "flags": [0, 0, 0],
         "inner": {"a": 0, "b": 0},
@@ -50,7 +50,7 @@ def test_fields_left_out_are_zero() -> None:
 )
 def test_items_that_do_not_fit(shape: Any, item: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        vip.pack(shape, item)
+        vip.packer(shape)(item)
 
 
 def test_parameters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from stillframe.contract import Mode
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.delta_encoder import DeltaEncoder
 from stillframe.hw.payloads import code_word
-from stillframe.sim.vip import StreamSource, pack, parameters, reset, start, unpack
+from stillframe.sim.vip import StreamSource, packer, parameters, reset, start, unpacker
 
 CODES, EVENTS = 300, 700  # words at which the tensor begins
 Frame = dict[int, list[int]]
@@ -32,6 +32,7 @@ class Bench:
         self.dut, self.rng = dut, random.Random(f"{stall} {seed}")
         self.word = code_word(config)
         self.codes = self.word["codes"].shape
+        self.pack, self.unpack = packer(self.codes), unpacker(self.codes)
         self.tensor = Tensor(3, 3, config.drain + 2, config.drain)
         self.memory = {CODES + offset: self._codes(self._any_code) for offset in range(self.tensor.size)}
         self.source = StreamSource(dut, "i", self.word, stall, seed)
@@ -56,7 +57,7 @@ class Bench:
         if int(dut.codes_en.value):
             address = int(dut.codes_address.value)
             assert not (int(dut.store_en.value) and int(dut.store_address.value) == address)
-            codes = pack(self.codes, self.memory[address])
+            codes = self.pack(self.memory[address])
         self.arriving.append(codes)
         dut.codes_data.value = self.arriving.pop(0)
 
@@ -111,7 +112,7 @@ class Bench:
         await self.source.sent()
         await wait(dut, DeltaEncoder.LATENCY + QUIET)
         assert [mask for (mask,) in self.masks.log] == masks
-        assert [(a, unpack(self.codes, codes)) for a, codes in self.stores.log] == stores
+        assert [(a, self.unpack(codes)) for a, codes in self.stores.log] == stores
         values = [(a, unpack_values(value, config.drain)) for a, value in self.events.log]
         assert values == (events if out_events else [])  # 0 where there is no event
         assert bool(int(dut.changed.value)) == changed

@@ -15,7 +15,7 @@ from support import QUIET, Timed, TimedSink, consecutive, cycle, every_cycle, se
 from stillframe.contract.array import ACC_BITS, MASK_COLUMNS
 from stillframe.hw.drain import Drain
 from stillframe.hw.payloads import STRIP, placed, sum_word
-from stillframe.sim.vip import StreamSource, pack, parameters, reset, start
+from stillframe.sim.vip import StreamSource, packer, parameters, reset, start
 
 BORDER = 37  # PARAMS rows for each kernel column beside the image
 Fields = dict[str, int]
@@ -55,6 +55,7 @@ class Bench:
         """Shows each pixel in the cycle in which the drain asks for it, and lets words begin now and then."""
         dut = self.dut
         shapes = Drain(self.config)
+        touches, acc = packer(shapes.touches.shape()), packer(shapes.acc.shape())
         while True:
             await FallingEdge(dut.clk)
             dut.may.value = int(not self.hold and self.rng.random() >= self.stall)
@@ -65,8 +66,8 @@ class Bench:
                 pixel = self.pixels[n]
                 assert int(dut.pixel.value) == n % NUMBERS
                 dut.touched.value = int(any(pixel.touches))
-                dut.touches.value = pack(shapes.touches.shape(), pixel.touches)
-                dut.acc.value = pack(shapes.acc.shape(), pixel.acc)
+                dut.touches.value = touches(pixel.touches)
+                dut.acc.value = acc(pixel.acc)
 
     async def begin(self, **fields: int) -> None:
         """Start a layer."""

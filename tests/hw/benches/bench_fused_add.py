@@ -13,7 +13,7 @@ from support import every_cycle, noise, set_layer, wait
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.fused_add import FusedAdd
 from stillframe.hw.payloads import sum_word, table_word
-from stillframe.sim.vip import pack, parameters, reset, start, unpack
+from stillframe.sim.vip import packer, parameters, reset, start, unpacker
 
 SECOND, SIZE, WORDS = 100, 200, 3
 """CODES word of the second tensor and its words; activation words of an output pixel."""
@@ -27,7 +27,9 @@ class Bench:
     def __init__(self, dut: Any, seed: int = 0) -> None:
         self.config = config = small_array(parameters()["array"])
         self.dut, self.rng = dut, random.Random(seed)
-        self.given, self.taken = table_word(config), sum_word(config)
+        given = table_word(config)
+        self.pack_word, self.pack_codes = packer(given), packer(given["codes"].shape)
+        self.word_width, self.unpack = given.size, unpacker(sum_word(config))
         self.every = 2 * config.add_cycles
         self.latency = FusedAdd.latency(config)
         self.now = 0
@@ -48,7 +50,7 @@ class Bench:
         dut = self.dut
         assert int(dut.read_en.value) == (self.now in self.words)
         if int(dut.done.value):
-            self.came[self.now] = unpack(self.taken, int(dut.o.value))
+            self.came[self.now] = self.unpack(int(dut.o.value))
         # The adder has its first word a cycle after this unit.
         under_way = range(self.now - self.latency, self.now - 1)
         assert int(dut.busy.value) or not any(cycle in self.words for cycle in under_way)
@@ -61,9 +63,9 @@ class Bench:
         dut, rng = self.dut, self.rng
         word, following = self.words.get(self.now), self.words.get(self.now + 1)
         dut.valid.value = int(word is not None)
-        dut.i.value = pack(self.given, word) if word else noise(rng, self.given.as_shape().width)
+        dut.i.value = self.pack_word(word) if word else noise(rng, self.word_width)
         dut.next_offset.value = following["offset"] if following else rng.randrange(SIZE)
-        dut.read_data.value = pack(self.given["codes"].shape, read or self._codes())
+        dut.read_data.value = self.pack_codes(read or self._codes())
 
     async def set_layer(self, first: Operand, second: Operand) -> None:
         """Set up a layer on random codes of a second tensor."""

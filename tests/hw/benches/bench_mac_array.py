@@ -15,7 +15,7 @@ from support import QUIET, Timed, consecutive, cycle, every_cycle, set_layer, wa
 from stillframe.contract.array import ACC_BITS, SLOTS
 from stillframe.hw.mac_array import MacArray
 from stillframe.hw.payloads import event
-from stillframe.sim.vip import StreamSource, parameters, reset, start, unpack
+from stillframe.sim.vip import StreamSource, parameters, reset, start, unpacker
 
 ROWS = 40
 COLUMN_LANES = 4
@@ -47,13 +47,14 @@ class Bench:
     async def _drain(self) -> None:
         """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete."""
         dut, config = self.dut, self.config
+        unpack = unpacker(MacArray(config).touches.shape())
         while True:
             await FallingEdge(dut.clk)
             ready = not self.holding and self.rng.random() >= self.stall and not int(dut.rst.value)
             released = ready and bool(int(dut.complete.value))
             dut.release.value = int(released)
             if released:
-                touches = unpack(MacArray(config).touches.shape(), int(dut.touches.value))
+                touches = unpack(int(dut.touches.value))
                 assert int(dut.touched.value) == any(touches)
                 acc = int(dut.acc.value)
                 lanes = [acc >> lane * ACC_BITS for lane in range(config.total_lanes)]

@@ -13,7 +13,7 @@ from requantise_reference import Channel, Range, random_channel, random_sum, req
 from stillframe.contract import ArrayConfig
 from stillframe.contract.array import PARAMS_COPIED
 from stillframe.hw.payloads import sum_word, table_word
-from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, start, unpack
+from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, start, unpacker
 
 ROWS = 32
 MOST = 16
@@ -30,7 +30,7 @@ class Bench:
         self.dut, self.drain, self.rng = dut, config.drain, random.Random(seed)
         self.source = StreamSource(dut, "i", sum_word(config), stall, seed)
         self.sink = StreamSink(dut, "o", table_word(config), stall, seed)
-        self.shape = sum_word(config)
+        self.given, self.made = unpacker(sum_word(config)), unpacker(table_word(config))
         self.table: Table = []
         self.rows = range(0)  # of the layer
         self.layer = self.own = Range()
@@ -44,14 +44,14 @@ class Bench:
         dut, ahead = self.dut, None
         while True:
             await FallingEdge(dut.clk)
-            row = unpack(self.shape, int(dut.i__payload.value))["row"] if int(dut.i__valid.value) else 0
+            row = self.given(int(dut.i__payload.value))["row"] if int(dut.i__valid.value) else 0
             dut.own.value = int(self.fused and row % 2)
             await RisingEdge(dut.clk)
             if int(dut.rst.value):
                 ahead = None
             elif int(dut.o__valid.value) and int(dut.o__ready.value):
                 self.came_own.append(int(dut.o_own.value))
-                word = unpack(self.sink.shape, int(dut.o__payload.value))
+                word = self.made(int(dut.o__payload.value))
                 assert ahead in (None, word["offset"])
             moves = not int(dut.o__valid.value) or int(dut.o__ready.value)
             ahead = int(dut.next_offset.value) if moves else None

@@ -17,7 +17,7 @@ from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.payloads import KERNEL_ROWS, PLACE, sum_word, table_word
 from stillframe.hw.window_reader import READS
 from stillframe.hw.windows import Windows
-from stillframe.sim.vip import StreamSource, pack, parameters, reset, start, unpack
+from stillframe.sim.vip import StreamSource, packer, parameters, reset, start, unpacker
 
 
 class Words:
@@ -26,11 +26,11 @@ class Words:
     def __init__(self, dut: Any, valid_name: str, name: str, shape: Any) -> None:
         self.items: list[Any] = []
         self.cycles: list[int] = []
-        valid, word = getattr(dut, valid_name), getattr(dut, name)
+        valid, word, item = getattr(dut, valid_name), getattr(dut, name), unpacker(shape)
 
         def look() -> None:
             if int(valid.value):
-                self.items.append(unpack(shape, int(word.value)))
+                self.items.append(item(int(word.value)))
                 self.cycles.append(cycle())
 
         every_cycle(dut, look)
@@ -53,7 +53,7 @@ class Bench:
         self.places = Words(dut, "promised", "place", PLACE)
         self.codes = Words(dut, "code_valid", "code", table_word(config))
         self.sums = Words(dut, "sum_valid", "sum", sum_word(config))
-        self.shape = table_word(config)["codes"].shape
+        self.pack = packer(table_word(config)["codes"].shape)
         self.reads: list[int] = []  # cycles, counted by ``now``
         self.now = self.owed = 0
         self.arriving = [0] * (CodeMemory.LATENCY - 1)
@@ -68,7 +68,7 @@ class Bench:
         codes = noise(self.rng, 8 * self.config.drain)
         if int(dut.read_en.value) and int(dut.read_grant.value):
             self.reads.append(self.now)
-            codes = pack(self.shape, self.memory[int(dut.read_address.value)])
+            codes = self.pack(self.memory[int(dut.read_address.value)])
         self.arriving.append(codes)
         dut.read_data.value = self.arriving.pop(0)
         dut.read_grant.value = int(self.rng.random() >= self.stall)
