@@ -87,7 +87,7 @@ class _Port:
     """The signals of a stream port of ``dut``, and a task that runs once a cycle."""
 
     def __init__(self, dut: Any, port: str, shape: ShapeLike, stall: float, seed: int) -> None:
-        self.name, self.shape, self.stall = port, shape, stall
+        self.name, self.stall = port, stall
         self._pack, self._unpack = packer(shape), unpacker(shape)
         self._clk, self._rst = dut.clk, dut.rst
         self._random = random.Random(f"{port} {seed}")
@@ -104,7 +104,7 @@ class _Port:
             self._cycle(bool(int(rst.value)))
 
     def _drive(self, signal: Any, value: int) -> None:
-        """Give a signal a value, if it has another: a write takes as long as the rest of a cycle."""
+        """Give a signal a value, if it has another: most keep theirs most cycles, and a write takes long."""
         if self._driven.get(signal) != value:
             self._driven[signal] = signal.value = value
 
@@ -186,10 +186,11 @@ class StreamMonitor(_Port):
         valid = bool(int(self._valid.value)) and not in_reset
         bits = int(self._payload.value) if valid else None
         if self._waiting is not None and not in_reset:
-            before = self._unpack(self._waiting)
-            assert valid, f"{self.name}: {before} was withdrawn before it was taken"
-            now = self._unpack(bits or 0)
-            assert bits == self._waiting, f"{self.name}: {before} changed to {now} before it was taken"
+            assert valid, f"{self.name}: {self._unpack(self._waiting)} was withdrawn before it was taken"
+            assert bits == self._waiting, (
+                f"{self.name}: {self._unpack(self._waiting)} changed to {self._unpack(bits or 0)} "
+                "before it was taken"
+            )
         taken = valid and bool(int(self._ready.value))
         self._waiting = None if taken else bits
         if taken:

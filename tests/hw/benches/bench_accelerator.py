@@ -23,7 +23,7 @@ from stillframe.sim.vip import StreamSink, StreamSource, parameters, reset, star
 PERIOD_NS = 10
 CLOCK_HZ = 1_000_000_000 // PERIOD_NS
 POLL = 8
-"""Cycles between two looks at what has come: looking each cycle takes as long as simulating it."""
+"""Cycles between two looks at what has come, since each look takes time."""
 PATIENCE = 60_000
 """Cycles without a byte after which the driver sends a request again: longer than any frame here."""
 
@@ -32,7 +32,6 @@ class BenchTransport(Transport):
     """The driver's bytes, over the bench's streams."""
 
     def __init__(self, dut: Any, stall: float, seed: int) -> None:
-        self.dut = dut
         self.source = StreamSource(dut, "rx", 8, stall, seed)
         self.sink = StreamSink(dut, "tx", 8, stall, seed)
 
