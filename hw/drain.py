@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from amaranth.hdl import Assert, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
@@ -74,61 +75,77 @@ class Drain(wiring.Component):
         """Stages behind the array."""
         return max(BORDER_STAGES, self._sums.latency)
 
+    @property
+    def _place_is_late(self) -> bool:
+        """Whether a word's place follows a cycle behind what is decided: several banks decide late, and their
+        sums take longer than places."""
+        return self._config.banks > 1 and self._sums.latency > BORDER_STAGES
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config, layer = self._config, self.layer
+        config, layer, late = self._config, self.layer, self._place_is_late
 
         # The strip under way: pixels left of it, and what changes from pixel to pixel and from word to word.
         strip = Signal(STRIP, reset_less=True)
         active, last_pixel = Signal(), Signal(reset_less=True)
         words = [Signal(7, name=f"words_{final}", reset_less=True) for final in range(2)]
         word, last_word = Signal(7), Signal(reset_less=True)
-        offset, row = Signal(ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
-        right = Signal(signed(15), reset_less=True)  # kernel columns to the right of the image, if positive
-        beyond = Signal(signed(14), reset_less=True)
         wanted = Signal()
-        m.d.sync += [
-            words[0].eq(layer.pass_words),
-            words[1].eq(layer.last_words),
-            beyond.eq(layer.kernel_columns - layer.in_width),
-        ]
+        m.d.sync += [words[0].eq(layer.pass_words), words[1].eq(layer.last_words)]
         m.d.comb += [
             wanted.eq(self.touched | strip.everything),
             self.begins.eq(active & self.complete & wanted & self.may),
             self.release.eq(active & self.complete & Mux(wanted, last_word & self.may, 1)),
             self.strips.ready.eq(~active | (self.release & last_pixel)),
         ]
+
+        # Where its words belong: after what is decided, before a strip that is taken replaces this one.
+        begun, released, taken = self.begins, self.release, self.strips.ready
+        there, coming = strip, self.strips.p
+        if late:
+            begun, released, taken = (self._later(m, signal) for signal in (begun, released, taken))
+            there, coming = Signal(STRIP, reset_less=True), self._later(m, coming)
+        offset, row = Signal(ADDRESS_BITS, reset_less=True), Signal(16, reset_less=True)
+        right = Signal(signed(15), reset_less=True)  # kernel columns to the right of the image, if positive
+        beyond = Signal(signed(14), reset_less=True)
+        m.d.sync += beyond.eq(layer.kernel_columns - layer.in_width)
         with m.If(self.begins):
-            m.d.sync += [
-                word.eq(word + 1),
-                last_word.eq(word + 2 == Mux(strip.final, *reversed(words))),
-                offset.eq(offset + layer.out_width),
-                row.eq(row + 1),
-            ]
+            m.d.sync += [word.eq(word + 1), last_word.eq(word + 2 == Mux(strip.final, *reversed(words)))]
+        with m.If(begun):
+            m.d.sync += [offset.eq(offset + layer.out_width), row.eq(row + 1)]
         with m.If(self.release):
             m.d.sync += [
                 self.pixel.eq(self.pixel + 1),
                 word.eq(0),
                 last_word.eq(Mux(strip.final, *reversed(words)) == 1),
-                offset.eq(strip.offset + 1),
-                row.eq(strip.row),
-                strip.offset.eq(strip.offset + 1),
-                strip.x.eq(strip.x + 1),
-                strip.left.eq(strip.left + layer.stride),
-                right.eq(right + layer.stride),
-                strip.count.eq(strip.count - 1),
-                last_pixel.eq(strip.count == 2),
             ]
+        with m.If(released):
+            m.d.sync += [
+                offset.eq(there.offset + 1),
+                row.eq(there.row),
+                there.offset.eq(there.offset + 1),
+                there.x.eq(there.x + 1),
+                there.left.eq(there.left + layer.stride),
+                right.eq(right + layer.stride),
+            ]
+        with m.If(self.release):
+            m.d.sync += [strip.count.eq(strip.count - 1), last_pixel.eq(strip.count == 2)]
         with m.If(self.strips.ready):
             m.d.sync += [
                 active.eq(self.strips.valid),
                 strip.eq(self.strips.p),
                 last_word.eq(Mux(self.strips.p.final, *reversed(words)) == 1),
-                offset.eq(self.strips.p.offset),
-                row.eq(self.strips.p.row),
-                right.eq(self.strips.p.left + beyond),
-                last_pixel.eq(self.strips.p.count == 1),
             ]
+        with m.If(taken):
+            m.d.sync += [
+                offset.eq(coming.offset),
+                row.eq(coming.row),
+                right.eq(coming.left + beyond),
+            ]
+            if late:
+                m.d.sync += there.eq(coming)
+        with m.If(self.strips.ready):
+            m.d.sync += last_pixel.eq(self.strips.p.count == 1)
         with m.If(self.start):
             m.d.sync += self.pixel.eq(0)
 
@@ -152,17 +169,17 @@ class Drain(wiring.Component):
         m.d.sync += [
             valid.eq(valid << 1 | self.begins),
             *(after.eq(before) for before, after in pairwise(stages)),
-            stages[0].word.offset.eq(offset),
-            stages[0].word.row.eq(row),
+            stages[late].word.offset.eq(offset),
+            stages[late].word.row.eq(row),
             stages[0].word.valid.eq(Mux(strip.final & last_word, partial, whole)),
-            stages[0].place.y.eq(strip.y),
-            stages[0].place.mask.eq(strip.mask),
-            stages[0].place.column.eq(strip.x),
-            stages[0].place.block.eq(strip.x // MASK_COLUMNS),
+            stages[late].place.y.eq(there.y),
+            stages[late].place.mask.eq(there.mask),
+            stages[late].place.column.eq(there.x),
+            stages[late].place.block.eq(there.x // MASK_COLUMNS),
             stages[0].place.first.eq(word == 0),
             stages[0].place.last.eq(last_word),
         ]
-        self._border(m, stages, strip.left, right)
+        self._border(m, stages[late:], there.left, right)
         for n in range(sums.latency, self.latency):
             before = sums.z if n == sums.latency else stages[n - 1].word.z
             m.d.sync += [stages[n].word.z[d].eq(before[d]) for d in range(config.drain)]
@@ -177,6 +194,12 @@ class Drain(wiring.Component):
             Assert(~self.o.valid | self.o.ready, "a word that is not taken"),
         ]
         return m
+
+    def _later(self, m: Module, signal: Any) -> Any:
+        """A signal or a view of one, a cycle later."""
+        later = Signal(signal.shape(), reset_less=True)
+        m.d.sync += later.eq(signal)
+        return later
 
     def _border(
         self, m: Module, stages: list[data.View[data.StructLayout]], left: Value, right: Value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from itertools import zip_longest
 from operator import or_
@@ -57,31 +57,41 @@ class LaneSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """A stage that chooses, one for each level of the tree of adders, and one that folds."""
-        operands = max(len(self._outputs(0)), self._config.taps)
-        return 1 + (operands - 1).bit_length() + bool(self._folds)
+        """A stage that chooses, one for each level of the tree of adders, and one more if there are folds."""
+        return 1 + self._levels + bool(self._folds)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums: list[Value] = []
         shown = self._shown(m)
+        # A fold adds what comes from far away: each has a stage, and for that the first levels share one.
+        shared = range(1, len(self._folds))
         for d in range(self._config.drain):
             operands: list[Value] = list(self._chosen(d, shown))
-            for level in range(self.latency - bool(self._folds)):
-                stage = [
-                    Signal(ACCUMULATOR, name=f"sum_{d}_{level}_{n}", reset_less=True)
-                    for n in range(len(operands))
+            for level in range(1 + self._levels):
+                if level not in shared:
+                    operands = self._stage(m, f"sum_{d}_{level}", operands)
+                added = [
+                    (a + b)[:ACC_BITS].as_signed()
+                    for a, b in zip(operands[::2], operands[1::2], strict=False)
                 ]
-                m.d.sync += [s.eq(operand) for s, operand in zip(stage, operands, strict=True)]
-                operands = [
-                    (a + b)[:ACC_BITS].as_signed() for a, b in zip(stage[::2], stage[1::2], strict=False)
-                ]
-            sums.append(stage[0])
+                operands = added or operands
+            sums += operands
         for place in self._folds:
-            sums = self._folded(m, place, sums)
-        for z, total in zip(self.z, sums, strict=True):
-            m.d["sync" if self._folds else "comb"] += z.eq(total)
+            sums = self._stage(m, f"folded_{place}", self._folded(m, place, sums))
+        m.d.comb += [z.eq(total) for z, total in zip(self.z, sums, strict=True)]
         return m
+
+    @property
+    def _levels(self) -> int:
+        """Of the tree of adders."""
+        return (max(len(self._outputs(0)), self._config.taps) - 1).bit_length()
+
+    def _stage(self, m: Module, name: str, values: Sequence[Value]) -> list[Value]:
+        """Values, a cycle later."""
+        stage = [Signal(ACCUMULATOR, name=f"{name}_{n}", reset_less=True) for n in range(len(values))]
+        m.d.sync += [register.eq(value) for register, value in zip(stage, values, strict=True)]
+        return list(stage)
 
     @property
     def _lane_bits(self) -> int:
