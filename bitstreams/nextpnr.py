@@ -17,6 +17,13 @@ PLACED, DELAYS = "placed.json", "placed.sdf"
 UNTIL_MET = "--tmg-ripup"
 """Of the router of ECP5s: what is late when routed is routed anew until nothing is, or for hours."""
 
+PLL_CLOCK = "pll.o"
+"""What nextpnr calls the clock; without a constraint of its own it has the frequency of the PLL."""
+
+MARGIN_MHZ = 0.25
+"""So much more than a board's clock the router is asked for: it looks at no times again after its last detours
+around conflicts, one of which can be late by some ten picoseconds."""
+
 FIRST_SEED = "--seed=1"
 """Of the placement that copies are found with, whatever the other's: all seeds have the same netlist."""
 
