@@ -21,8 +21,8 @@ PLL_CLOCK = "pll.o"
 """What nextpnr calls the clock; without a constraint of its own it has the frequency of the PLL."""
 
 MARGIN_MHZ = 0.25
-"""So much more than a board's clock the router is asked for: it looks at no times again after its last detours
-around conflicts, one of which can be late by some ten picoseconds."""
+"""So much more than a board's clock the router is asked for: it looks at no times again after its last
+detours around conflicts, one of which can be late by some ten picoseconds."""
 
 FIRST_SEED = "--seed=1"
 """Of the placement that copies are found with, whatever the other's: all seeds have the same netlist."""
