@@ -53,9 +53,8 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         platform, flow, netlist = synthesise_board(board, config, folder, stage)
         sites = floorplan(netlist.cells, config.part)
         # With a plan their clock was met; where it is out of reach the router takes hours.
-        options = flow.options(platform, seed)
+        options = [*flow.options(platform, seed), *([UNTIL_MET] if sites else [])]
         if sites:
-            options.append(UNTIL_MET)
             with folder.joinpath(flow.constraints).open("a") as file:
                 file.write(f'\nFREQUENCY NET "{PLL_CLOCK}" {board.clock_mhz + MARGIN_MHZ} MHZ;\n')
         period = 1000 / board.clock_mhz

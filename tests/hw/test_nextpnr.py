@@ -19,6 +19,7 @@ from stillframe.contract.boards import BOARDS
 
 GIVEN = ["--85k", "--seed=3"]
 SITES = {"block": "X4/Y10/EBR0"}
+PINS = "# of pins"
 
 
 @pytest.fixture
@@ -80,12 +81,22 @@ def test_a_planned_board_is_routed_until_its_clock_is_met(
     def route(tool: str, options: Sequence[str], path: Path, found: Any, period: float, stage: Any) -> None:
         assert (tool, path, found, period) == ("nextpnr", netlist, sites, 1000 / board.clock_mhz)
         assert options == [*GIVEN, *([UNTIL_MET] if anew else [])]
+        asked = f'\nFREQUENCY NET "pll.o" {board.clock_mhz + 0.25} MHZ;\n'
+        assert constraints.read_text() == PINS + (asked if anew else "")
         raise Reached
 
     board = BOARDS["ulx3s-85f"]
-    flow = SimpleNamespace(options=lambda platform, seed: GIVEN, family=SimpleNamespace(nextpnr="nextpnr"))
-    made = (None, flow, SimpleNamespace(path=netlist, cells={}))
-    monkeypatch.setattr(board_build, "synthesise_board", lambda *arguments: made)
+    family = SimpleNamespace(nextpnr="nextpnr")
+    flow = SimpleNamespace(options=lambda platform, seed: GIVEN, family=family, constraints="top.lpf")
+
+    def synthesise(board: Any, config: Any, folder: Path, stage: Any) -> tuple[Any, ...]:
+        nonlocal constraints
+        constraints = folder / "top.lpf"
+        constraints.write_text(PINS)
+        return None, flow, SimpleNamespace(path=netlist, cells={})
+
+    constraints = netlist
+    monkeypatch.setattr(board_build, "synthesise_board", synthesise)
     monkeypatch.setattr(board_build, "floorplan", lambda cells, part: sites)
     monkeypatch.setattr(board_build, "place_and_route_netlist", route)
     with pytest.raises(Reached):
