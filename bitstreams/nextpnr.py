@@ -22,7 +22,7 @@ PLL_CLOCK = "pll.o"
 
 MARGIN_MHZ = 0.25
 """So much more than a board's clock the router is asked for: it looks at no times again after its last
-detours around conflicts, one of which can be late by some ten picoseconds."""
+detours around conflicts, one of which can be a little late."""
 
 FIRST_SEED = "--seed=1"
 """Of the placement that copies are found with, whatever the other's: all seeds have the same netlist."""

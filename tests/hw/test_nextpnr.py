@@ -82,6 +82,7 @@ def test_a_planned_board_is_routed_until_its_clock_is_met(
         assert (tool, path, found, period) == ("nextpnr", netlist, sites, 1000 / board.clock_mhz)
         assert options == [*GIVEN, *([UNTIL_MET] if anew else [])]
         asked = f'\nFREQUENCY NET "pll.o" {board.clock_mhz + 0.25} MHZ;\n'
+        (constraints,) = written
         assert constraints.read_text() == PINS + (asked if anew else "")
         raise Reached
 
@@ -89,13 +90,13 @@ def test_a_planned_board_is_routed_until_its_clock_is_met(
     family = SimpleNamespace(nextpnr="nextpnr")
     flow = SimpleNamespace(options=lambda platform, seed: GIVEN, family=family, constraints="top.lpf")
 
+    written: list[Path] = []
+
     def synthesise(board: Any, config: Any, folder: Path, stage: Any) -> tuple[Any, ...]:
-        nonlocal constraints
-        constraints = folder / "top.lpf"
-        constraints.write_text(PINS)
+        written.append(folder / flow.constraints)
+        written[0].write_text(PINS)
         return None, flow, SimpleNamespace(path=netlist, cells={})
 
-    constraints = netlist
     monkeypatch.setattr(board_build, "synthesise_board", synthesise)
     monkeypatch.setattr(board_build, "floorplan", lambda cells, part: sites)
     monkeypatch.setattr(board_build, "place_and_route_netlist", route)
