@@ -22,7 +22,7 @@ from .family import family_of
 from .floorplan import floorplan
 from .flow import Flow, flow_of
 from .netlist import TOP, Netlist, script
-from .nextpnr import MARGIN_MHZ, PLL_CLOCK, UNTIL_MET, Stage, place_and_route_netlist
+from .nextpnr import MARGIN_MHZ, UNTIL_MET, Stage, place_and_route_netlist
 from .place_and_route import DoesNotFit, Report, read_report
 
 
@@ -54,12 +54,9 @@ def build_board(board: Board, config: ArrayConfig, seed: int, stage: Stage = lam
         sites = floorplan(netlist.cells, config.part)
         # With a plan their clock was met; where it is out of reach the router takes hours.
         options = [*flow.options(platform, seed), *([UNTIL_MET] if sites else [])]
-        if sites:
-            with folder.joinpath(flow.constraints).open("a") as file:
-                file.write(f'\nFREQUENCY NET "{PLL_CLOCK}" {board.clock_mhz + MARGIN_MHZ} MHZ;\n')
-        period = 1000 / board.clock_mhz
+        mhz = board.clock_mhz + MARGIN_MHZ
         try:
-            place_and_route_netlist(flow.family.nextpnr, options, netlist.path, sites, period, stage)
+            place_and_route_netlist(flow.family.nextpnr, options, netlist.path, sites, mhz, stage)
         except tools.ToolError as error:
             raise DoesNotFit(
                 f"{board.name}: expected {config.name} to fit its {platform.device}, "

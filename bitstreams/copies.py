@@ -1,129 +1,119 @@
-"""Copies of registers on which more hangs than they can reach in time.
+"""Copies of what serves more than it can reach in time.
 
 A wire across an LFE5U-85F takes 16 ns. What resets everything, or chooses for all elements of a word, is late
-somewhere wherever its register lies. nextpnr moves registers but does not copy them; Yosys makes one of equal
-ones, and does not know where they will lie. So the netlist is placed once, and each register whose signal is
-late in some part of the chip gets a copy for what hangs on it there: with the same inputs, so that it holds
-the same in every cycle. Then the netlist is placed anew.
+somewhere wherever it lies. nextpnr moves registers and look-up tables but does not copy them; Yosys makes one
+of equal ones, and does not know where they will lie. So once a netlist is placed, each of them whose signal
+is late in some part of the chip gets a copy for what hangs on it there: with the same inputs, so that it is
+the same in every cycle. Copies go into free slices and nothing else moves.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from itertools import count
 
-from .netlist import TOP
-from .timing import Timing, read_timing
+from .placed import REGISTER, Place, PlacedNetlist
+from .timing import Pin, Timing
 
-REGISTER, INPUTS = "TRELLIS_FF", ("DI", "M", "CE", "LSR")
+MANY = 4
+"""Inputs that hang on a cell from which on it may get copies."""
 
-MANY = 8
-"""Inputs that hang on a register from which on it may get copies."""
-
-REACH = 20
-"""How far these may lie from each other, across and down together, in tiles, for a register to serve all."""
+REACH = 12
+"""How far these may lie from each other, across and down together, in tiles, for a cell to serve all."""
 
 HALVINGS = 3
-"""How often what hangs on a register is halved at most."""
+"""How often what hangs on a cell is halved at most."""
 
 TILE = 130
 """What a tile more of wire takes, in ps, as nextpnr estimates it at speed grade 6."""
 
-GOAL = 0.6
+GAIN = 300
+"""What a copy must be sooner by, in ps, to be worth its wires."""
+
+GOAL = 0.9
 """Part of a clock period after which a signal is late: routing takes more than nextpnr estimates."""
 
-Place = tuple[int, int]
-"""A tile: across and down."""
+WIRED = {"DI", "FXA", "FXB", "FCI", "F1", "DI0", "DI1", "CLK", "WCK", "WD", "WAD0", "WAD1", "WAD2", "WAD3"}
+"""Inputs of slices that hang on their neighbours, or on the clock, and on nothing else."""
 
-Sink = tuple[str, str, int]
-"""An input: a cell, its port, the port's bit."""
-
-Group = list[tuple[Sink, Place]]
-"""Inputs that one register is to serve."""
-
-_PACKED = re.compile(r"\$(?:DPRAM|CCU2|RAMW)[^$]*$")
+Group = list[tuple[Pin, Place]]
+"""Inputs that one cell is to serve."""
 
 
-def copy_registers(netlist: Path, placed: Path, delays: Path, period: float) -> int:
-    """Add copies to a netlist.
+def goal(mhz: float) -> int:
+    """After how many ps a signal is late, for a clock of so many MHz."""
+    return round(1e6 * GOAL / mhz)
+
+
+def copy_late(netlist: PlacedNetlist, timing: Timing, goal: int) -> int:
+    """Add copies to a placed netlist.
 
     Args:
-        netlist: What nextpnr has read; it is written anew.
-        placed: What nextpnr then wrote of the placement, with ``--write``.
-        delays: And of the delays, with ``--sdf``.
-        period: Of the clock, in ns.
+        netlist: It is changed.
+        timing: Of it as it was.
+        goal: After how many ps signals are late.
 
-    Returns: How many copies there are.
+    Returns: How many there are.
     """
-    places = _places(json.loads(placed.read_bytes())["modules"][TOP]["cells"])
-    design: dict[str, Any] = json.loads(netlist.read_bytes())
-    top = design["modules"][TOP]
-    groups = list(_late_groups(top["cells"], places, read_timing(delays), round(1000 * GOAL * period)))
-    bits = 1 + max(bit for net in top["netnames"].values() for bit in net["bits"] if isinstance(bit, int))
-    for number, (register, group) in enumerate(groups):
-        _copy(top, register, f"{register}$copy{number}", bits + number, group)
-    netlist.write_text(json.dumps(design))
-    return len(groups)
+    found = list(_LateCells(netlist, timing, goal).groups())
+    done = 0
+    for cell, group in found:
+        name = next(name for n in count() if (name := f"{cell}$copy{n}") not in netlist.cells)
+        across, down = _middle(group)
+        done += netlist.copy(cell, name, [sink for sink, _ in group], (round(across), round(down)))
+    return done
 
 
-def _places(cells: Mapping[str, Any]) -> dict[str, Place]:
-    """Where placed cells are, by the names they had before nextpnr packed them."""
-    found: dict[str, Place] = {}
-    for name, cell in cells.items():
-        if match := re.match(r"X(\d+)/Y(\d+)/", cell["attributes"].get("NEXTPNR_BEL", "")):
-            found.setdefault(_unpacked(name), (int(match[1]), int(match[2])))
-    return found
+class _LateCells:
+    """Cells of a placed netlist whose signals are late somewhere."""
 
+    def __init__(self, netlist: PlacedNetlist, timing: Timing, goal: int) -> None:
+        self._netlist, self._timing = netlist, timing
+        self._slack, self._arrivals = timing.slack(goal), timing.arrivals()
+        self._hanging, self._drivers = netlist.hanging(), netlist.drivers()
 
-def _unpacked(name: str) -> str:
-    return _PACKED.sub("", name)
+    def groups(self) -> Iterator[tuple[str, Group]]:
+        """Each with some of what hangs on it and is better served by a copy."""
+        for name, cell in self._netlist.cells.items():
+            output = self._netlist.output(name)
+            if not output or self._slack.get((name, output), 0) >= 0:
+                continue
+            places = self._netlist.places
+            sinks = [
+                (sink, places[sink[0]])
+                for sink in self._hanging[cell["connections"][output][0]]
+                if sink[0] in places and sink[1] not in WIRED
+            ]
+            inputs = [pin for pin in self._netlist.inputs(name) if pin[1] != "CLK"]
+            if len(sinks) < MANY or not all(pin in self._slack for pin in inputs):
+                # What comes from no register may change at any time: two that sample it could disagree.
+                continue
+            home = places[name]
+            _, *others = sorted(_halved(sinks), key=lambda group: _distance(home, _middle(group)))
+            for group in others:
+                late = min(self._slack.get(sink, 0) for sink, _ in group)
+                gain = self._gain_of_register if cell["type"] == REGISTER else self._gain_of_table
+                if late < 0 and gain(name, inputs, _middle(group), late) >= GAIN:
+                    yield name, group
 
+    def _gain_of_register(self, name: str, inputs: list[Pin], there: Sequence[float], late: int) -> float:
+        """How much sooner than what hangs on it the later one of a copy's two sides is, in ps."""
+        way = TILE * _distance(self._netlist.places[name], there)
+        own = min((self._slack[pin] for pin in inputs), default=0)
+        return min(own - way, late + way) - late
 
-def _late_groups(
-    cells: Mapping[str, Any], places: Mapping[str, Place], timing: Timing, period: int
-) -> Iterator[tuple[str, Group]]:
-    """Registers, each with some of what hangs on it and is better served by a copy."""
-    slack = timing.slack(period)
-    hanging = _hanging(cells)
-    for name, cell in cells.items():
-        if cell["type"] != REGISTER or slack.get((name, "Q"), 0) >= 0:
-            continue
-        # Where nextpnr has made something else of a cell it has no place, and stays with the register.
-        (bit,) = cell["connections"]["Q"]
-        sinks = [(sink, places[sink[0]]) for sink in hanging[bit] if sink[0] in places]
-        if len(sinks) < MANY:
-            continue
-        left: dict[str, int] = {}  # the least slack, by what hangs on the register
-        for (packed, port), _ in timing.wires[name, "Q"]:
-            sink = _unpacked(packed)
-            left[sink] = min(slack.get((packed, port), 0), left.get(sink, 0))
-        timed = [slack[name, port] for port in INPUTS if (name, port) in slack]
-        connected = sum(isinstance(bit, int) for port in INPUTS for bit in cell["connections"].get(port, ()))
-        if len(timed) < connected:
-            # What comes from no register may change at any time: two that sample it could disagree.
-            continue
-        own = min(timed, default=0)
-        home = places[name]
-        _, *others = sorted(_halved(sinks), key=lambda group: _distance(home, _middle(group)))
-        for group in others:
-            late = min(left.get(cell, 0) for (cell, _, _), _ in group)
-            if own - TILE * _distance(home, _middle(group)) > late:
-                yield name, group
-
-
-def _hanging(cells: Mapping[str, Any]) -> dict[int, list[Sink]]:
-    """The inputs that hang on each of a netlist's bits."""
-    found: dict[int, list[Sink]] = defaultdict(list)
-    for name, cell in cells.items():
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "input":
-                for n, bit in enumerate(bits):
-                    found[bit].append((name, port, n))
-    return found
+    def _gain_of_table(self, name: str, inputs: list[Pin], there: Sequence[float], _: int) -> float:
+        """How much sooner its signal is there, in ps, if a copy's inputs go there instead of its output."""
+        home = self._netlist.places[name]
+        before = self._arrivals[name, "F"] + TILE * _distance(home, there)
+        after = 0.0
+        for pin in inputs:
+            (bit,) = self._netlist.cells[name]["connections"][pin[1]]
+            source = self._netlist.places[self._drivers[bit]]
+            longer = TILE * (_distance(source, there) - _distance(source, home))
+            through = max(delay for _, delay in self._timing.cells[pin])
+            after = max(after, self._arrivals[pin] + longer + through)
+        return before - after
 
 
 def _halved(group: Group, halvings: int = HALVINGS) -> list[Group]:
@@ -147,13 +137,3 @@ def _middle(group: Group) -> tuple[float, ...]:
 
 def _distance(a: Sequence[float], b: Sequence[float]) -> float:
     return sum(abs(one - other) for one, other in zip(a, b, strict=True))
-
-
-def _copy(top: dict[str, Any], register: str, name: str, bit: int, group: Group) -> None:
-    """Add a register with the same inputs, and hang on it a group of what hangs on the other."""
-    cells = top["cells"]
-    connections = cells[register]["connections"]
-    cells[name] = {**cells[register], "connections": {**connections, "Q": [bit]}}
-    top["netnames"][name] = {"hide_name": 0, "bits": [bit], "attributes": {}}
-    for (cell, port, n), _ in group:
-        cells[cell]["connections"][port][n] = bit

@@ -116,8 +116,15 @@ PLAN = {
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_0_(\d+)\.", ((70, 32), (82, ALL))),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_1_(\d+)\.", ((82, ALL),)),
         Blocks(BLOCK_RAM, r"codes\.codes\.rows\.block_2_(\d+)\.", ((82, ALL),)),
-        Blocks(BLOCK_RAM, r"finder\.scanner_\d\.values\.", ((22, 4), (46, 4), (70, 4), (82, 4))),
-        Blocks(BLOCK_RAM, r"finder\.scanner_\d\.masks\.", ((82, ALL),)),
+        # A scanner's lie side by side; the queues behind them may lie elsewhere.
+        Blocks(BLOCK_RAM, r"finder\.scanner_(\d)\.values\.", ((46, ALL),)),
+        Blocks(BLOCK_RAM, r"finder\.scanner_(\d)\.masks\.", ((82, ALL),)),
+        # These have no registers of their own: data comes late in the cycle, and has no time for a long way.
+        Blocks(BLOCK_RAM, r"sequencer\.loader\.layers\.", ((22, ALL),)),
+        Blocks(BLOCK_RAM, r"sequencer\.counters\.memory\.", ((46, ALL),)),
+        Blocks(BLOCK_RAM, r"finder\.finder\.row_flags\.", ((46, ALL),)),
+        Blocks(BLOCK_RAM, r"link\.receiver\.buffer\.", ((46, ALL),)),
+        Blocks(BLOCK_RAM, r"requantiser\.parameters\.store\.", ((70, ALL),)),
     )
 }
 """By part. Blocks without a number lie in the middle; those that are not named, or find no site left in their

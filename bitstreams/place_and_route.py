@@ -14,12 +14,12 @@ from amaranth.lib import wiring
 from stillframe.contract import StillframeError
 from stillframe.sim import cache
 
-from . import copies, timing, tools
+from . import copies, placed, timing, tools
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
 from .floorplan import OPTIONS, SETTINGS, floorplan
 from .netlist import Netlist, default_name, synthesise
-from .nextpnr import DELAYS, FIRST_SEED, PLACED, UNTIL_MET, place_and_route_netlist
+from .nextpnr import DELAYS, MARGIN_MHZ, PLACED, ROUNDS, UNTIL_MET, place_and_route_netlist
 from .shell import Shell
 
 
@@ -96,14 +96,14 @@ def place_and_route(
         source = folder / "netlist.json"
         source.write_bytes(netlist.path.read_bytes())
         place_and_route_netlist(
-            family.nextpnr, [*options, "--report=report.json"], source, sites, 1000 / freq
+            family.nextpnr, [*options, "--report=report.json"], source, sites, freq + MARGIN_MHZ
         )
-        for name in (source.name, PLACED, DELAYS):
-            folder.joinpath(name).unlink(missing_ok=True)
+        for file in (source, folder / DELAYS, *folder.glob(f"*{PLACED}")):
+            file.unlink(missing_ok=True)
 
     # What copies there are hangs on how they are found.
-    found = [getsource(module) for module in (copies, timing)]
-    plan = repr((sites, OPTIONS, SETTINGS, FIRST_SEED, found)) if sites else ""
+    found = [getsource(module) for module in (copies, placed, timing)]
+    plan = repr((sites, OPTIONS, SETTINGS, MARGIN_MHZ, ROUNDS, found)) if sites else ""
     key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())
@@ -119,6 +119,8 @@ def read_report(
     report: Mapping[str, Any], netlist: Netlist, *, name: str, part: str, speed: int, seed: int, freq: float
 ) -> Report:
     """What nextpnr wrote with ``--report`` of a netlist, and what it was told."""
+    for clock, of in report["fmax"].items():
+        assert of["constraint"] >= 0.99 * freq, f"{clock} was routed for {of['constraint']} MHz, not {freq}"
     return Report(
         name=name,
         part=part,

@@ -6,6 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 Pin = tuple[str, str]
@@ -35,18 +36,33 @@ class Timing:
     launches: Mapping[Pin, int]
     captures: Mapping[Pin, int]
 
-    def slack(self, period: int) -> dict[Pin, int]:
-        """By pin, what is left of a clock period, in ps; of pins on a path from register to register."""
+    def arrivals(self) -> dict[Pin, int]:
+        """By pin, when its signal is there, in ps after the clock; of pins on a path from a register."""
         arrival: dict[Pin, int] = {}
-        order = list(self._in_order())
-        for pin in order:
+        for pin in self._order:
             if pin in self.launches:
                 arrival[pin] = max(arrival.get(pin, 0), self.launches[pin])
             if pin in arrival:
                 for after, delay in self._after(pin):
                     arrival[after] = max(arrival.get(after, 0), arrival[pin] + delay)
+        return arrival
+
+    def needed(self) -> dict[Pin, int]:
+        """By pin that ends paths, the clock period that they need, in ps."""
+        arrival = self.arrivals()
+        return {pin: arrival[pin] + before for pin, before in self.captures.items() if pin in arrival}
+
+    def lateness(self, goal: int) -> tuple[int, int]:
+        """The period that the longest path needs, and what all ends together are late by if it is to be
+        ``goal``, both in ps: of two placements the less is the better."""
+        needed = self.needed().values()
+        return max(needed), sum(max(0, period - goal) for period in needed)
+
+    def slack(self, period: int) -> dict[Pin, int]:
+        """By pin, what is left of a clock period, in ps; of pins on a path from register to register."""
+        arrival = self.arrivals()
         required: dict[Pin, int] = {}
-        for pin in reversed(order):
+        for pin in reversed(self._order):
             times = [required[after] - delay for after, delay in self._after(pin) if after in required]
             if pin in self.captures:
                 times.append(period - self.captures[pin])
@@ -58,8 +74,12 @@ class Timing:
         yield from self.wires.get(pin, ())
         yield from self.cells.get(pin, ())
 
-    def _in_order(self) -> Iterator[Pin]:
+    @cached_property
+    def _order(self) -> list[Pin]:
         """All pins, each behind those that its signal comes from."""
+        return list(self._in_order())
+
+    def _in_order(self) -> Iterator[Pin]:
         before = Counter(after for pins in (self.wires, self.cells) for pin in pins for after, _ in pins[pin])
         pins = dict.fromkeys((*self.wires, *self.cells, *self.launches))
         free = deque(pin for pin in pins if not before[pin])

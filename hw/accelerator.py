@@ -179,7 +179,7 @@ class Accelerator(wiring.Component):
 
         # Memories.
         m.d.comb += [
-            codes.encoder_en.eq(encoder.codes_en),
+            codes.encoder_next.eq(encoder.codes_next),
             codes.encoder_address.eq(encoder.codes_address),
             encoder.codes_data.eq(codes.data),
             codes.fusing.eq(fusing),

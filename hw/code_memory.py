@@ -23,6 +23,7 @@ class CodeMemory(wiring.Component):
     it. A word is written in the cycle after ``store_en``.
 
     Ports:
+        encoder_next, encoder_address: In the next cycle the encoder reads, and where.
         fusing: A constant of the layer: second operands are read, no windows.
         operand_address: In the cycle before a second operand's read, where.
         read_en: One of the two reads; without a grant it gets nothing.
@@ -31,7 +32,7 @@ class CodeMemory(wiring.Component):
     LATENCY = BlockRam.LATENCY
     HOST_LATENCY = LATENCY + 3
 
-    encoder_en: Signal
+    encoder_next: Signal
     encoder_address: Signal
     fusing: Signal
     operand_address: Signal
@@ -47,7 +48,7 @@ class CodeMemory(wiring.Component):
         super().__init__(
             {
                 "host": In(HostBus()),
-                "encoder_en": In(1),
+                "encoder_next": In(1),
                 "encoder_address": In(ADDRESS_BITS),
                 "fusing": In(1),
                 "operand_address": In(ADDRESS_BITS),
@@ -70,18 +71,20 @@ class CodeMemory(wiring.Component):
         mine = host.memory == Region.CODES
         host_reads = host.r_en & mine
 
-        # All of the chip's width hangs on the address: it is one choice away from registers.
-        aside, turned = Signal(ADDRESS_BITS, reset_less=True), Signal()
+        # All of the chip's width hangs on the address: it is one choice of two registers. Only the windows
+        # say where they read no sooner than they do.
+        encoding = Signal()
+        known, foreseen = Signal(ADDRESS_BITS, reset_less=True), Signal()
+        other = Mux(host_reads, host.row, self.operand_address)
         m.d.sync += [
-            aside.eq(Mux(host_reads, host.row, self.operand_address)),
-            turned.eq(host_reads | self.fusing),
+            encoding.eq(self.encoder_next),
+            known.eq(Mux(self.encoder_next, self.encoder_address, other)),
+            foreseen.eq(self.encoder_next | host_reads | self.fusing),
         ]
         m.d.comb += [
-            self.read_grant.eq(~self.encoder_en),
+            self.read_grant.eq(~encoding),
             codes.read_en.eq(1),
-            codes.read_address.eq(
-                Mux(self.encoder_en, self.encoder_address, Mux(turned, aside, self.window_address))
-            ),
+            codes.read_address.eq(Mux(foreseen, known, self.window_address)),
             codes.out_en.eq(1),
             self.data.eq(codes.read_data),
         ]
@@ -90,7 +93,7 @@ class CodeMemory(wiring.Component):
             codes.write_address.eq(self.store_address),
             codes.write_data.eq(self.store_codes),
         ]
-        read = self.encoder_en | self.read_en
+        read = encoding | self.read_en
         m.d.comb += Assert(~(codes.write_en.any() & read & (codes.write_address == codes.read_address)))
 
         column = Signal(range(columns), reset_less=True)

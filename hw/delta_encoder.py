@@ -24,8 +24,9 @@ class DeltaEncoder(wiring.Component):
     Ports:
         i: Stream of :func:`~stillframe.hw.payloads.code_word`, always ready.
         valid, o: For each word a bit for each of its elements, element 0 lowest: whether it is an event.
-        codes_en, codes_address, codes_data: Reads the codes last sent, ``READ`` cycles after a word came;
-            data is expected ``CodeMemory.LATENCY`` cycles later.
+        codes_next, codes_address: In the next cycle, ``READ`` cycles after a word came, the codes last sent
+            are read, and where.
+        codes_data: They are expected ``CodeMemory.LATENCY`` cycles after that.
         store_en, store_address, store_codes: Writes the codes sent (CODES).
         event_en, event_address, event_values: Writes the event values (EVENTS), 0 where there is no event.
         clear: Pulse before a layer; ``changed``: an element was sent since then.
@@ -34,8 +35,8 @@ class DeltaEncoder(wiring.Component):
     READ = 2
     LATENCY = READ + CodeMemory.LATENCY + 4
 
+    codes_next: Signal
     codes_address: Signal
-    codes_en: Signal
     store_en: Signal
     store_address: Signal
     event_en: Signal
@@ -55,8 +56,8 @@ class DeltaEncoder(wiring.Component):
                 "i": In(stream.Signature(code_word(config))),
                 "valid": Out(1),
                 "o": Out(config.drain),
+                "codes_next": Out(1),
                 "codes_address": Out(ADDRESS_BITS),
-                "codes_en": Out(1),
                 "codes_data": In(codes),
                 "store_en": Out(1),
                 "store_address": Out(ADDRESS_BITS),
@@ -97,12 +98,12 @@ class DeltaEncoder(wiring.Component):
             m.d.sync += self.changed.eq(1)
         m.d.comb += [
             self.i.ready.eq(1),
-            self.codes_en.eq(valid[self.READ]),
+            self.codes_next.eq(valid[self.READ - 1]),
+            self.codes_address.eq(layer.out_codes + words[self.READ - 1].offset),
             self.valid.eq(valid[-1]),
             self.store_en.eq(valid[-1]),
         ]
         m.d.sync += [
-            self.codes_address.eq(layer.out_codes + words[self.READ - 1].offset),
             self.store_address.eq(layer.out_codes + words[-2].offset),
             self.event_en.eq(valid[-2] & layer.out_events),
             self.event_address.eq(layer.out_events_base + words[-2].offset),

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, ArrayConfig
 
+from .early import early
 from .lane_sums import LaneSums
 from .payloads import ACCUMULATOR, PIXEL_BITS, STRIP, placed, sum_word
 from .signatures import LayerSignature
@@ -88,14 +89,16 @@ class Drain(wiring.Component):
         # The strip under way: pixels left of it, and what changes from pixel to pixel and from word to word.
         strip = Signal(STRIP, reset_less=True)
         active, last_pixel = Signal(), Signal(reset_less=True)
+        passing = Signal()  # there is one, whose untouched pixels are passed over
         words = [Signal(7, name=f"words_{final}", reset_less=True) for final in range(2)]
-        word, last_word = Signal(7), Signal(reset_less=True)
-        wanted = Signal()
+        word, last_word = Signal(7), Signal()  # the latter only while there is a strip
         m.d.sync += [words[0].eq(layer.pass_words), words[1].eq(layer.last_words)]
+        # What the array says of the pixel is late: all else is settled beside it.
+        may_begin = early(m, "may_begin", active & self.may)
+        may_end = early(m, "may_end", last_word & self.may)
         m.d.comb += [
-            wanted.eq(self.touched | strip.everything),
-            self.begins.eq(active & self.complete & wanted & self.may),
-            self.release.eq(active & self.complete & Mux(wanted, last_word & self.may, 1)),
+            self.begins.eq(self.complete & may_begin & (self.touched | ~passing)),
+            self.release.eq(self.complete & (may_end | (passing & ~self.touched))),
             self.strips.ready.eq(~active | (self.release & last_pixel)),
         ]
 
@@ -118,6 +121,8 @@ class Drain(wiring.Component):
                 self.pixel.eq(self.pixel + 1),
                 word.eq(0),
                 last_word.eq(Mux(strip.final, *reversed(words)) == 1),
+                strip.count.eq(strip.count - 1),
+                last_pixel.eq(strip.count == 2),
             ]
         with m.If(released):
             m.d.sync += [
@@ -128,13 +133,13 @@ class Drain(wiring.Component):
                 there.left.eq(there.left + layer.stride),
                 right.eq(right + layer.stride),
             ]
-        with m.If(self.release):
-            m.d.sync += [strip.count.eq(strip.count - 1), last_pixel.eq(strip.count == 2)]
         with m.If(self.strips.ready):
             m.d.sync += [
                 active.eq(self.strips.valid),
+                passing.eq(self.strips.valid & ~self.strips.p.everything),
                 strip.eq(self.strips.p),
-                last_word.eq(Mux(self.strips.p.final, *reversed(words)) == 1),
+                last_word.eq(self.strips.valid & (Mux(self.strips.p.final, *reversed(words)) == 1)),
+                last_pixel.eq(self.strips.p.count == 1),
             ]
         with m.If(taken):
             m.d.sync += [
@@ -144,8 +149,6 @@ class Drain(wiring.Component):
             ]
             if late:
                 m.d.sync += there.eq(coming)
-        with m.If(self.strips.ready):
-            m.d.sync += last_pixel.eq(self.strips.p.count == 1)
         with m.If(self.start):
             m.d.sync += self.pixel.eq(0)
 
@@ -165,8 +168,9 @@ class Drain(wiring.Component):
         stages = [Signal(payload, name=f"word_{n}", reset_less=True) for n in range(self.latency)]
         valid = Signal(self.latency)
         whole = (1 << config.drain) - 1
-        partial = whole >> (config.drain - layer.out_valid)[:6]
+        partial = Signal(config.drain, reset_less=True)
         m.d.sync += [
+            partial.eq(whole >> (config.drain - layer.out_valid)[:6]),
             valid.eq(valid << 1 | self.begins),
             *(after.eq(before) for before, after in pairwise(stages)),
             stages[late].word.offset.eq(offset),
@@ -191,6 +195,8 @@ class Drain(wiring.Component):
             Assert(~(self.strips.valid & self.strips.ready) | (self.strips.p.count != 0), "an empty strip"),
             Assert(~self.start | ~self.busy, "started while pixels wait"),
             Assert(~active | (last_pixel == (strip.count == 1))),
+            Assert(~last_word | active, "a word's end without a strip"),
+            Assert(passing == (active & ~strip.everything), "passed over, or not"),
             Assert(~self.o.valid | self.o.ready, "a word that is not taken"),
         ]
         return m

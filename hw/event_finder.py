@@ -105,9 +105,10 @@ class EventFinder(wiring.Component):
         ]
         wiring.connect(m, walker.strips, wiring.flipped(self.strips))
 
-        # All are ready, or none is given a request: a register like each one's, for the walker hangs on it.
-        ready = Signal()
-        m.d.sync += ready.eq(Cat(scanner.next_ready for scanner in scanners).all())
+        # All are ready, or none is given a request: a register like each one's, for the walker hangs on it,
+        # and another half-way from each one.
+        soon, ready = Signal(len(scanners)), Signal()
+        m.d.sync += [soon.eq(Cat(scanner.soon_ready for scanner in scanners)), ready.eq(soon.all())]
         m.d.comb += walker.o.ready.eq(ready)
         for group, scanner in enumerate(scanners):
             m.submodules[f"scanner_{group}"] = scanner

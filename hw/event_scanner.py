@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS, MAX_BANKS, ArrayConfig
 
 from .block_ram import BlockRam
+from .distant_queue import DistantQueue
 from .payloads import LEFT_BITS, PIXEL_BITS, PLACE_BITS, REQUEST, event
 from .queue import Queue
 from .signatures import LayerSignature
@@ -51,7 +52,7 @@ class EventScanner(wiring.Component):
             read): column c in bits c * group and up. ``mask_en`` has a bit for each 8 of them.
         event_en, event_address, event_values: Writes the group's part of a word of event values (never one
             that is being read). A value that is no event is 0.
-        i: Requests. ``ready`` is a register; next_ready: what it holds in the next cycle.
+        i: Requests. ``ready`` is a register; soon_ready: what it holds two cycles later.
         o: Events and marks.
     """
 
@@ -66,7 +67,7 @@ class EventScanner(wiring.Component):
     event_address: Signal
     event_values: data.View[data.ArrayLayout]
     i: stream.Interface
-    next_ready: Signal
+    soon_ready: Signal
     o: stream.Interface
 
     def __init__(self, config: ArrayConfig, group: int) -> None:
@@ -85,7 +86,7 @@ class EventScanner(wiring.Component):
                 "event_address": In(ADDRESS_BITS),
                 "event_values": In(self._values),
                 "i": In(stream.Signature(REQUEST)),
-                "next_ready": Out(1),
+                "soon_ready": Out(1),
                 "o": Out(stream.Signature(event(config))),
             }
         )
@@ -107,13 +108,15 @@ class EventScanner(wiring.Component):
                 "final": 1,
             }
         )
-        m.submodules.words = found = Queue(words, QUEUE_DEPTH, margin=FETCH_STAGES + 3)
-        m.submodules.events = given = Queue(event(self._config), QUEUE_DEPTH, margin=READ_STAGES + 2)
+        # With several scanners the walker and the router are far from each one's memories.
+        kind = DistantQueue if self._config.banks > 1 else Queue
+        m.submodules.words = found = kind(words, QUEUE_DEPTH, margin=FETCH_STAGES + 3)
+        m.submodules.events = given = kind(event(self._config), QUEUE_DEPTH, margin=READ_STAGES + 2)
         wiring.connect(m, given.o, wiring.flipped(self.o))
 
         fetching = self._fetch(m, found)
         word = Signal(words, reset_less=True)
-        scanning, lowest = self._scan(m, found, word, given.room)
+        scanning, lowest = self._scan(m, found, word, given)
         reading = self._read(m, word, scanning & given.room, lowest, given)
         m.d.comb += [
             self.busy.eq(found.busy | given.busy | scanning | Cat(fetching, reading).any()),
@@ -137,11 +140,11 @@ class EventScanner(wiring.Component):
             write.en.eq(self.mask_en),
             read.addr.eq(self.i.p.address),
             read.en.eq(self.i.valid & self.i.ready),
-            self.next_ready.eq(found.room),
+            self.soon_ready.eq(found.next_room),
             Assert(~(write.en.any() & read.en & self.i.p.columns.any() & (write.addr == read.addr))),
         ]
         # From a register of its own: the walker's decisions hang on it.
-        m.d.sync += [self.i.ready.eq(self.next_ready), valid[0].eq(read.en), stages[0].eq(self.i.p)]
+        m.d.sync += [self.i.ready.eq(found.room), valid[0].eq(read.en), stages[0].eq(self.i.p)]
         m.d.sync += [valid[n].eq(valid[n - 1]) for n in range(1, FETCH_STAGES)]
         m.d.sync += [stages[n].eq(stages[n - 1]) for n in range(1, FETCH_STAGES)]
 
@@ -172,21 +175,32 @@ class EventScanner(wiring.Component):
         return valid
 
     def _scan(
-        self, m: Module, found: Queue, word: data.View[data.StructLayout], go: Value
+        self, m: Module, found: Queue, word: data.View[data.StructLayout], given: Queue
     ) -> tuple[Signal, Value]:
         """Takes a word into ``word`` and goes through it: whether there is one, and its next event's bit."""
-        scanning = Signal()
+        scanning, go = Signal(), given.room
         # What is left, the same without its lowest bit, and whether that is anything: all in registers, since
         # they steer many.
         left, rest = (Signal(len(word.scan), name=name, reset_less=True) for name in ("left", "rest"))
         more = Signal(reset_less=True)
-        m.d.comb += found.o.ready.eq(~scanning | (go & ~more))
-        with m.If(found.o.ready):
+        ready = Signal(init=1)
+        following, several = Signal(), Signal()  # what ``scanning`` and ``more`` are in the next cycle
+        m.d.comb += [
+            found.o.ready.eq(ready),
+            following.eq(Mux(ready, found.o.valid, scanning)),
+            several.eq(Mux(ready, found.o.p.several, Mux(go, _several(rest), more))),
+            Assert(ready == (~scanning | (go & ~more)), "a word is taken behind the last one's events"),
+        ]
+        m.d.sync += [
+            scanning.eq(following),
+            more.eq(several),
+            ready.eq(~following | (given.next_room & ~several)),
+        ]
+        with m.If(ready):
             new = found.o.p.scan
-            m.d.sync += [scanning.eq(found.o.valid), word.eq(found.o.p)]
-            m.d.sync += [left.eq(new), rest.eq(new & (new - 1)), more.eq(found.o.p.several)]
+            m.d.sync += [word.eq(found.o.p), left.eq(new), rest.eq(new & (new - 1))]
         with m.Elif(go):
-            m.d.sync += [left.eq(rest), rest.eq(rest & (rest - 1)), more.eq(_several(rest))]
+            m.d.sync += [left.eq(rest), rest.eq(rest & (rest - 1))]
         return scanning, left & ~rest
 
     def _read(

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
+from .early import early
 from .mac_bank import COLUMN_LANES, MacBank
 from .payloads import ACCUMULATOR, PIXEL_BITS, event
 from .side_columns import column_starts
@@ -141,8 +142,11 @@ class MacArray(wiring.Component):
         if config.banks > 1:
             # Banks lie apart and all of the drain hangs on this: one register instead of one of each bank.
             kept, freed = (
-                (Cat(one[n].complete for one in coming).all(), Cat(one[n].touched for one in coming).any())
-                for n in range(2)
+                (
+                    early(m, f"complete_{name}", Cat(one[n].complete for one in coming).all()),
+                    early(m, f"touched_{name}", Cat(one[n].touched for one in coming).any()),
+                )
+                for n, name in enumerate(("kept", "freed"))
             )
             m.d.sync += [
                 self.complete.eq(Mux(self.release, freed[0], kept[0]) & ~self.start),

@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ACC_BITS, ADDRESS_BITS, SLOTS, ArrayConfig
 
+from .early import early
 from .multiplier import Multiplier
 from .payloads import ACCUMULATOR, PIXEL_BITS
 from .selecting_adder import SelectingAdder
@@ -121,12 +122,22 @@ class MacBank(wiring.Component):
 
         after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
         shown = self._shown(m, after)
+        # A slot is known to be free a cycle late, since the drain's decision comes from far away: the
+        # expander goes by its pixel of a cycle ago, too.
+        freed, slot = Signal(), Signal(SLOT_BITS, reset_less=True)
+        m.d.sync += [freed.eq(self.release), slot.eq(self.pixel)]
         complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
         touches = [
-            self._accumulate(m, t, after, shown, [products[config.lane(t, s)] for s in range(config.group)])
+            self._accumulate(
+                m, t, after, (freed, slot), shown, [products[config.lane(t, s)] for s in range(config.group)]
+            )
             for t in range(config.taps)
         ]
-        here, next_one = (Cat(pair) for pair in zip(*touches, strict=True))
+        # Both are known before the drain's decision, which only chooses between them.
+        here, next_one = (
+            early(m, name, Cat(bits))
+            for name, bits in zip(("touched_here", "touched_next"), zip(*touches, strict=True), strict=True)
+        )
         m.d.sync += [
             after.eq(after + self.release),
             *(stage.eq(before) for before, stage in pairwise([self.i.complete, *complete])),
@@ -144,7 +155,7 @@ class MacBank(wiring.Component):
             free, pixel = ~self.i.enable[t], self.i.pixels[t]
             ahead, beyond = ((pixel - start)[:PIXEL_BITS] for start in (self.pixel, complete[0]))
             m.d.sync += [
-                Assert(free | (ahead < SLOTS), "a slot is used anew before it is drained"),
+                Assert(free | (ahead + freed < SLOTS), "a slot is used anew before it is drained"),
                 Assert(free | (beyond < SLOTS), "a tap for a pixel that is complete"),
             ]
         m.d.sync += [
@@ -171,7 +182,13 @@ class MacBank(wiring.Component):
         return [*slots]
 
     def _accumulate(
-        self, m: Module, t: int, after: Signal, shown: list[Value], products: list[Signal]
+        self,
+        m: Module,
+        t: int,
+        after: Signal,
+        freed: tuple[Signal, Signal],
+        shown: list[Value],
+        products: list[Signal],
     ) -> tuple[Value, Value]:
         """The accumulators of lane group ``t``: read, add and write in one cycle.
 
@@ -180,8 +197,8 @@ class MacBank(wiring.Component):
         enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
         here = self.pixel[:SLOT_BITS]
         touched = Signal(SLOTS, name=f"touched_{t}", reset_less=True)
-        with m.If(self.release):
-            m.d.sync += touched.bit_select(here, 1).eq(0)
+        with m.If(freed[0]):
+            m.d.sync += touched.bit_select(freed[1], 1).eq(0)
         with m.If(enable):
             m.d.sync += touched.bit_select(slot, 1).eq(1)
         with m.If(self.start):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory, ReadPort
 from amaranth.lib.wiring import In, Out
@@ -139,6 +139,10 @@ class Parameters(wiring.Component):
         # The copy: a row of the block RAM is asked for, comes out, and is in ``found``.
         start = Signal()  # the pulse comes late in its cycle
         asked, coming, there = Signal(), Signal(), Signal()
+        # A bit for the part of a cache's row that is next, and, if ``there``, for the one that is written:
+        # much hangs on it.
+        turn, writing = Signal(parts, init=1), Signal(parts)
+        next_turn = Mux(there, turn.rotate_left(1), turn)
         first = Cat(Const(0, part_bits), self.params)
         address = Signal.like(read.addr, reset_less=True)
         found = Signal(data.ArrayLayout(CHANNEL, PARAMS_COPIED), reset_less=True)
@@ -151,11 +155,16 @@ class Parameters(wiring.Component):
             coming.eq(asked),
             there.eq(coming),
             found.eq(read.data),
+            turn.eq(next_turn),
+            writing.eq(Mux(coming, next_turn, 0)),
+            Assert(writing == Mux(there, turn, 0), "another part"),
+            Assert(~there | turn.bit_select(place[:part_bits], 1), "another turn"),
         ]
         with m.If(there):
             m.d.sync += [place.eq(place + 1), count.eq(count + 1)]
         with m.If(there & (found[-1].last | count.all())):
             m.d.sync += [asked.eq(0), coming.eq(0), there.eq(0), self.loaded.eq(1)]
+            m.d.sync += writing.eq(0)
         with m.If(start):
             m.d.sync += [
                 asked.eq(1),
@@ -165,10 +174,12 @@ class Parameters(wiring.Component):
                 address.eq(first),
                 place.eq(first),
                 count.eq(0),
+                turn.eq(1),
+                writing.eq(0),
             ]
         m.d.comb += [
             read.addr.eq(address),
             write.addr.eq(place[part_bits:]),
-            write.en.eq(Cat(there & (place[:part_bits] == d % parts) for d in range(drain))),
+            write.en.eq(Cat(writing[d % parts] for d in range(drain))),
             *(write.data[d].eq(found[d // parts].as_value()) for d in range(drain)),
         ]

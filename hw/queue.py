@@ -17,12 +17,14 @@ class Queue(wiring.Component):
         busy: A payload is inside.
         room: A register: a cycle ago ``margin`` more payloads fitted. It lets a pipeline start what will
             arrive some cycles later, so that the pipeline need not stall.
+        next_room: What ``room`` is in the next cycle.
     """
 
     LATENCY = 2
 
     busy: Signal
     room: Signal
+    next_room: Signal
     i: stream.Interface
     o: stream.Interface
 
@@ -36,6 +38,7 @@ class Queue(wiring.Component):
                 "o": Out(stream.Signature(shape)),
                 "busy": Out(1),
                 "room": Out(1),
+                "next_room": Out(1, init=1),
             }
         )
 
@@ -51,6 +54,7 @@ class Queue(wiring.Component):
             self.o.valid.eq(queue.r_rdy),
             queue.r_en.eq(self.o.ready),
             self.busy.eq(queue.level != 0),
+            self.next_room.eq(queue.level <= self._depth - self._margin),
         ]
-        m.d.sync += self.room.eq(queue.level <= self._depth - self._margin)
+        m.d.sync += self.room.eq(self.next_room)
         return m

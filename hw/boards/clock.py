@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from amaranth.hdl import ClockDomain, DomainRenamer, Module
+from amaranth.hdl import ClockDomain, DomainRenamer, Module, Signal
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import AsyncFFSynchronizer
 from amaranth.vendor import LatticeECP5Platform, LatticeICE40Platform
 
 from .ecp5_pll import Ecp5Pll, ecp5_dividers
@@ -39,7 +39,11 @@ def _ecp5(m: Module, sync: ClockDomain, platform: Any, reference_mhz: float, mhz
     dividers = ecp5_dividers(reference_mhz, mhz)
     m.submodules.pll = pll = Ecp5Pll(dividers)
     m.d.comb += [pll.i.eq(oscillator.i), sync.clk.eq(pll.o)]
-    m.submodules.reset = ResetSynchronizer(~pll.locked, domain="sync")
+    # What resets is a register behind the synchroniser: there may be several of it, of that only one.
+    unsettled, reset = Signal(), Signal(init=1, reset_less=True)
+    m.submodules.reset = AsyncFFSynchronizer(~pll.locked, unsettled, o_domain="sync")
+    m.d.sync += reset.eq(unsettled)
+    m.d.comb += sync.rst.eq(reset)
     clock_hz = dividers.mhz * 1e6
     platform.add_clock_constraint(sync.clk, clock_hz)
     return clock_hz

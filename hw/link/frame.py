@@ -92,7 +92,7 @@ class FrameReceiver(wiring.Component):
         final = Signal()  # the next byte is its pixel's last
         value = Signal(8)  # goes into the word
         ended, complete = Signal(), Signal()  # the byte was its payload's last, its pixel's last
-        element = Signal(range(self._drain))
+        at = Signal(self._drain)  # a bit for the element that it goes into
         first = Signal()  # the next word is its pixel's first
         of_row, of_step = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
 
@@ -132,7 +132,7 @@ class FrameReceiver(wiring.Component):
                         m.next = "SETTLE"
             with m.State("SETTLE"):  # the position is compared, and the next word emptied
                 self._fill(m, value)
-                m.d.sync += [element.eq(first_element), offset.eq(of_row + of_step)]
+                m.d.sync += [at.eq(1 << first_element), offset.eq(of_row + of_step)]
                 m.next = "MOVE"
             with m.State("MOVE"):
                 with m.If(beyond):
@@ -168,12 +168,12 @@ class FrameReceiver(wiring.Component):
                     m.d.sync += channel.eq(channel + 1)
                     m.next = "PUT"
             with m.State("PUT"):
-                self._put(m, value, element)
-                m.d.sync += element.eq(element + 1)
+                self._put(m, value, at)
+                m.d.sync += at.eq(at << 1)
                 m.next = "BYTE"
                 with m.If(ended & (~complete | (remaining != 1))):
                     m.d.sync += progress.truncated.eq(1)
-                with m.If(complete | (element == self._drain - 1)):
+                with m.If(complete | at[-1]):
                     m.next = "WORD"
                 with m.Elif(ended):
                     m.next = "SKIP"
@@ -215,10 +215,9 @@ class FrameReceiver(wiring.Component):
             m.d.sync += code.eq(value)
         m.d.sync += self.o.p.word.valid.eq(0)
 
-    def _put(self, m: Module, value: Signal, element: Signal) -> None:
+    def _put(self, m: Module, value: Signal, at: Signal) -> None:
         """Put a code into the word; zero points come from the same register, so no code needs a choice."""
         word = self.o.p.word
-        with m.Switch(element):
-            for d in range(self._drain):
-                with m.Case(d):
-                    m.d.sync += [word.codes[d].eq(value), word.valid[d].eq(1)]
+        for d in range(self._drain):
+            with m.If(at[d]):
+                m.d.sync += [word.codes[d].eq(value), word.valid[d].eq(1)]

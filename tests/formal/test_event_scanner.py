@@ -4,8 +4,10 @@ what is on its way to a queue always finds a place in it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import pytest
 from amaranth.hdl import Assert, Assume, Module
 from contract import Harness
 from inside import Inside
@@ -15,11 +17,19 @@ from tiny_arrays import tiny_array
 from stillframe.hw.event_scanner import FETCH_STAGES, QUEUE_DEPTH, READ_STAGES, EventScanner
 
 
-def _room(m: Module, dut: Any, inside: Inside) -> None:
+def _room(m: Module, dut: Any, inside: Inside, distant: bool) -> None:
     m.d.comb += Assume(~dut.mask_en.any() & ~dut.event_en)
     queues = (("words", "fetch", FETCH_STAGES, True), ("events", "read", READ_STAGES, False))
     for queue, stage, stages, ready in queues:  # for words it is a cycle later that there is room
-        level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
+        if distant:
+            offered = inside[f"{stage}_{stages - 1}"] & (inside["some"] if ready else 1)
+            level, held, waiting = (inside[f"{queue}.{name}"] for name in ("level", "filled", "waiting"))
+            rest = waiting + inside[f"{queue}.came"]
+            # None waits behind the register that holds none, nor is there more than the queue knows of.
+            m.d.comb += [Assert(held | (waiting == 0)), Assert(level == rest + held)]
+        else:
+            offered = inside[f"{queue}.w_en"]
+            level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
         on_the_way = sum(inside[f"{stage}_{n}"] for n in range(stages))
         if ready:
             m.d.comb += [
@@ -29,9 +39,11 @@ def _room(m: Module, dut: Any, inside: Inside) -> None:
         m.d.comb += [
             Assert(level + on_the_way <= QUEUE_DEPTH),
             Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1))),  # so it is full with QUEUE_DEPTH, no sooner
-            Assert(~inside[f"{queue}.w_en"] | inside[f"{queue}.i__ready"]),
+            Assert(~offered | inside[f"{queue}.i__ready"]),
         ]
 
 
-def test_what_is_on_its_way_finds_a_place() -> None:
-    prove(Harness(EventScanner(tiny_array(), 0), _room), depth=2)
+@pytest.mark.parametrize("banks", [1, 2])
+def test_what_is_on_its_way_finds_a_place(banks: int) -> None:
+    check = partial(_room, distant=banks > 1)
+    prove(Harness(EventScanner(tiny_array(banks), 0), check), depth=2)

@@ -36,9 +36,17 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     begin = Signal(init=1)  # the cycle in which the layer starts
     m.d.sync += begin.eq(0)
     m.d.sync += drained.eq(drained + dut.release)
+    earlier, freed = Signal(PIXEL_BITS), inside["freed"]  # what that was a cycle ago; whether it was released
+    m.d.sync += earlier.eq(drained)
 
     def ahead(number: Value) -> Value:
         return (number - drained)[:PIXEL_BITS]
+
+    # A slot is free a cycle after it was released.
+    m.d.comb += [
+        Assert(drained == (earlier + freed)[:PIXEL_BITS]),
+        Assert(~freed | (inside["slot"] == earlier[:SLOT_BITS])),
+    ]
 
     # The drain shows the pixel behind those that it has released, each of which was complete.
     m.d.comb += [
@@ -55,8 +63,8 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     m.d.comb += [
         Assume((ahead(dut.i.complete) <= MARK_STEP) & (ahead(dut.i.complete) >= ahead(complete[1]))),
         *(
-            Assume(~dut.i.enable[t] | ((ahead(pixel) < SLOTS) & (ahead(pixel) >= ahead(complete[1]))))
-            for t, pixel in ((t, dut.i.pixels[t]) for t in GROUPS)
+            Assume(~enabled | ((ahead(pixel) + freed < SLOTS) & (ahead(pixel) >= ahead(complete[1]))))
+            for enabled, pixel in zip(dut.i.enable, (dut.i.pixels[t] for t in GROUPS), strict=True)
         ),
         Assume(~begin | (dut.i.complete == 0)),
         Assert(~begin | ~Cat(complete[1:]).any()),
@@ -97,8 +105,9 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
         with m.Elif(mine):
             m.d.sync += taken.eq(1)
         touched = inside[f"touched_{t}"].bit_select(number[:SLOT_BITS], 1)
+        far = ahead(number) + freed >= SLOTS
         m.d.comb += [
-            Assert(begin | Mux(ahead(number) < SLOTS, touched == taken, ~taken)),
+            Assert(begin | Mux(far, ~taken, touched == taken)),
             Assert(~begin | ~taken),
             Assert(~dut.complete | (drained != number) | (dut.touches[t] == taken)),
             Assert(~first | inside[f"fresh_{t}_1"]),

@@ -18,6 +18,7 @@ from contract import Harness
 from inside import Inside
 from prover import prove
 
+from stillframe.hw.distant_queue import DistantQueue
 from stillframe.hw.queue import Queue
 from stillframe.hw.skid import Skid
 
@@ -51,7 +52,12 @@ def _in_order(m: Module, dut: Any, inside: Inside, depth: int, late: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "depth", "late"), [(lambda: Queue(1, DEPTH), DEPTH, 1), (lambda: Skid(1), 2, 0)]
+    ("kind", "depth", "late"),
+    [
+        (lambda: Queue(1, DEPTH), DEPTH, 1),
+        (lambda: DistantQueue(1, DEPTH), DEPTH, 0),
+        (lambda: Skid(1), 2, 0),
+    ],
 )
 def test_payloads_come_out_once_and_in_order(
     kind: Callable[[], wiring.Component], depth: int, late: int

@@ -27,6 +27,7 @@ from stillframe.hw.activation_table import ActivationTable
 from stillframe.hw.column_blocks import ColumnBlocks
 from stillframe.hw.column_walker import ColumnWalker
 from stillframe.hw.compact.byte_link import ByteLink
+from stillframe.hw.distant_queue import DistantQueue
 from stillframe.hw.drain import Drain
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
@@ -139,6 +140,7 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     ColumnWalker: Claim(lambda: ColumnWalker(CONFIG), _as_documented, trust=True),
     CommandProcessor: Claim(lambda: CommandProcessor(CONFIG), _packet_at_hand, LEFTOVERS),
     ByteLink: Claim(ByteLink),
+    DistantQueue: Claim(lambda: DistantQueue(8, 4)),
     Drain: Claim(lambda: Drain(CONFIG), _always_taken, trust=True),
     EventRouter: Claim(lambda: EventRouter(tiny_array(2)), trust=True),
     EventScanner: Claim(lambda: EventScanner(CONFIG, 0), trust=True),

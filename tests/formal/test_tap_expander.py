@@ -160,7 +160,8 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     ]
     for t in range(_config(dut).taps):
         pixel, enabled = ahead(dut.o.pixels[t]), dut.o.enable[t]
-        m.d.comb += Assert(~enabled | ((pixel < SLOTS) & (pixel >= ahead(before))))
+        # Of the slots from the drain's pixel of a cycle ago on.
+        m.d.comb += Assert(~enabled | ((pixel + inside["moved"] < SLOTS) & (pixel >= ahead(before))))
 
 
 def _taps(m: Module, dut: Any, inside: Inside) -> None:

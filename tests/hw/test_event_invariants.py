@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from amaranth.sim import SimulatorContext
 from asserted import drive, simulate, stream
 from small_arrays import small_array
 
+from stillframe.hw.distant_queue import DistantQueue
 from stillframe.hw.event_router import EventRouter
 from stillframe.hw.event_scanner import EventScanner
 from stillframe.hw.queue import Queue
@@ -14,8 +16,9 @@ CONFIG = small_array("2x8@virtual")
 REQUEST = {"address": 6, "events": 48, "columns": 0b100, "weight": 3}
 
 
-def test_room_of_a_queue() -> None:
-    queue = Queue(8, 6, margin=3)
+@pytest.mark.parametrize("kind", [Queue, DistantQueue])
+def test_room_of_a_queue(kind: type[Queue]) -> None:
+    queue = kind(8, 6, margin=3)
 
     async def bench(ctx: SimulatorContext) -> None:
         await ctx.tick()

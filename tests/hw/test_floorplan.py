@@ -41,16 +41,21 @@ def names(lanes: int = 16) -> dict[str, str]:
     ]
     block_rams = [
         *(f"array.bank_{b}.weights$235.0.{n}" for b, n in product(range(4), range(12))),
-        *(f"state.state.rows.block_0_{n}.dp16kd" for n in range(48)),
+        *(f"state.state.rows.block_0_{n}.dp16kd" for n in range(24)),
         *(f"table.table_{n}.0.0" for n in range(16)),
         *(
             f"codes.codes.rows.block_{row}_{n}.dp16kd"
-            for row, many in enumerate((32, 16, 8))
+            for row, many in enumerate((32, 8, 8))
             for n in range(many)
         ),
         *(f"finder.scanner_{g}.values.rows.block_0_{n}.dp16kd" for g, n in product(range(4), range(4))),
         *(f"finder.scanner_{g}.masks.0.{n}" for g, n in product(range(4), range(2))),
+        *(f"sequencer.loader.layers.0.{n}" for n in range(4)),
+        *(f"requantiser.parameters.store.0.{n}" for n in range(4)),
+        "sequencer.counters.memory.0.0",
+        "finder.finder.row_flags.0.0",
         "link.receiver.buffer.0.0",
+        "some.other.memory.0.0",
     ]
     found = {f"accelerator.{name}": MULTIPLIER for name in multipliers}
     return (
@@ -81,7 +86,7 @@ def test_the_blocks_of_an_element_lie_in_its_strip(element: int) -> None:
     own = [
         *(f"array.bank_{b}.multiplier_{element}.block" for b in range(4)),
         *(f"requantiser.lane_{element}.{a}_{b}.block" for a, b in product(("low", "high"), repeat=2)),
-        *(f"state.state.rows.block_0_{3 * element + n}.dp16kd" for n in range(3)),
+        f"state.state.rows.block_0_{3 * element // 2}.dp16kd",
         *(f"codes.codes.rows.block_0_{2 * element + n}.dp16kd" for n in range(2)),
         f"table.table_{element}.0.0",
     ]
@@ -90,10 +95,25 @@ def test_the_blocks_of_an_element_lie_in_its_strip(element: int) -> None:
     assert abs(sum(columns) / len(columns) - (element + 0.5) * STRIP) <= STRIP
 
 
-def test_what_finds_events_lies_in_the_middle() -> None:
-    for name, site in floorplan(names(), "85F").items():
-        if ".scanner_" in name:
-            assert abs(place(site)[0] - 63) <= 3 * STRIP, name
+@pytest.mark.parametrize("memory", ["values", "masks"])
+def test_each_scanners_memories_lie_side_by_side(memory: str) -> None:
+    sites = floorplan(names(), "85F")
+    for scanner in range(4):
+        tiles = [place(site) for name, site in sites.items() if f".scanner_{scanner}.{memory}." in name]
+        assert len({row for _, row in tiles}) == 1
+        columns = [column for column, _ in tiles]
+        assert max(columns) - min(columns) <= 4 * STRIP
+        assert abs(sum(columns) / len(columns) - (scanner + 0.5) * 4 * STRIP) <= 2 * STRIP
+
+
+@pytest.mark.parametrize(
+    "once", ["loader.layers", "counters.memory", "row_flags", "receiver.buffer", "parameters.store"]
+)
+def test_what_there_is_once_lies_in_the_middle(once: str) -> None:
+    sites = [place(site) for name, site in floorplan(names(), "85F").items() if once in name]
+    assert sites
+    for column, _ in sites:
+        assert abs(column - 63) <= 3 * STRIP, once
 
 
 def test_other_parts_and_words_have_no_plan() -> None:

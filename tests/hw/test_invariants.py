@@ -17,6 +17,7 @@ from small_arrays import small_array
 
 from stillframe.hw.code_memory import CodeMemory
 from stillframe.hw.credits import Credits
+from stillframe.hw.distant_queue import DistantQueue
 from stillframe.hw.mask_writer import MaskWriter
 from stillframe.hw.queue import Queue
 from stillframe.hw.row_finder import RowFinder
@@ -25,8 +26,9 @@ from stillframe.hw.state_update import StateUpdate
 CONFIG = small_array("1x16@25F")
 
 
-def test_queue() -> None:
-    queue = Queue(8, 4)
+@pytest.mark.parametrize("kind", [Queue, DistantQueue])
+def test_queue(kind: type[Queue]) -> None:
+    queue = kind(8, 4)
 
     async def bench(ctx: SimulatorContext) -> None:
         taken, given, came = await stream(ctx, queue.i, queue.o, list(range(9)))
@@ -123,12 +125,12 @@ def test_code_read_while_it_is_stored_is_caught() -> None:
 
     async def bench(ctx: SimulatorContext) -> None:
         drive(ctx, codes, store_en=1, store_address=4, store_codes=[-128, 127])
-        drive(ctx, codes, encoder_en=1, encoder_address=3)
+        drive(ctx, codes, encoder_next=1, encoder_address=3)
         await ctx.tick()
         drive(ctx, codes, store_en=0)
         await ctx.tick()
         drive(ctx, codes, encoder_address=4)
-        for _ in range(CodeMemory.LATENCY):
+        for _ in range(1 + CodeMemory.LATENCY):
             await ctx.tick()
         assert list(ctx.get(codes.data)) == [-128, 127]
 

@@ -55,6 +55,7 @@ def test_a_slot_used_before_it_is_drained_is_caught() -> None:
         await drain(ctx, bank, [0])
         assert ctx.get(bank.touches) == 0b100
         assert ctx.get(bank.touched)
+        await ctx.tick()  # so long a slot is another's
         await take(ctx, bank, SLOTS, 1)
 
     async def forbidden(ctx: SimulatorContext) -> None:

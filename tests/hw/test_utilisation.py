@@ -35,6 +35,7 @@ from stillframe.hw.column_walker import ColumnWalker
 from stillframe.hw.concatenation import Concatenation
 from stillframe.hw.credits import Credits
 from stillframe.hw.delta_encoder import DeltaEncoder
+from stillframe.hw.distant_queue import DistantQueue
 from stillframe.hw.drain import Drain
 from stillframe.hw.event_finder import EventFinder
 from stillframe.hw.event_router import EventRouter
@@ -117,6 +118,7 @@ BUDGETS = {
     Concatenation: Budget(lambda: Concatenation(CONFIG), 30),
     Credits: Budget(lambda: Credits(8), 20),
     DeltaEncoder: Budget(lambda: DeltaEncoder(CONFIG), 320),
+    DistantQueue: Budget(lambda: DistantQueue(STRIP, 8), 330),
     Drain: Budget(lambda: Drain(CONFIG), 1220),
     EventFinder: Budget(lambda: EventFinder(CONFIG), 5300, EVENTS + MASKS + FLAGS),
     EventRouter: Budget(lambda: EventRouter(TWO_BANKS), 1360),

@@ -27,7 +27,7 @@ class Bench:
         self.words = [0] * self.config.codes_words
         self.columns = columns(Memory.CODES, self.config)
         self.bits = 8 * self.config.drain // self.columns  # of a column
-        for name in ("encoder_en", "read_en", "fusing", "store_en", "host__w_en", "host__r_en"):
+        for name in ("encoder_next", "read_en", "fusing", "store_en", "host__w_en", "host__r_en"):
             getattr(dut, name).value = 0
 
     async def host_write(self, memory: Memory, column: int, row: int, data: int) -> None:
@@ -82,17 +82,17 @@ class Bench:
         dut, rng, words = self.dut, self.rng, self.words
         expected: list[int | None] = [None] * CodeMemory.LATENCY
         stored = 0  # the word stored last: it is written a cycle later
-        fusing, operand = rng.randrange(2), 1
+        fusing, reading, encoder, operand = rng.randrange(2), 0, 0, 1
         dut.fusing.value, dut.operand_address.value = fusing, operand
         await RisingEdge(dut.clk)
         for _ in range(cycles):
-            free = [n for n in range(len(words)) if n not in (stored, operand)]
-            encoder, window, storing, following = rng.sample(free, 4)
-            reading, wanted, stores = (rng.randrange(2) for _ in range(3))
+            free = [n for n in range(len(words)) if n not in (stored, encoder, operand)]
+            window, storing, next_encoder, next_operand = rng.sample(free, 4)
+            next_reading, wanted, stores = (rng.randrange(2) for _ in range(3))
             code = noise(rng, 8 * self.config.drain)
-            dut.encoder_en.value, dut.encoder_address.value = reading, encoder
+            dut.encoder_next.value, dut.encoder_address.value = next_reading, next_encoder
             dut.read_en.value, dut.window_address.value = wanted, window
-            dut.operand_address.value = following
+            dut.operand_address.value = next_operand
             dut.store_en.value, dut.store_address.value, dut.store_codes.value = stores, storing, code
             await RisingEdge(dut.clk)  # the values are there now
             assert int(dut.read_grant.value) == 1 - reading
@@ -102,8 +102,8 @@ class Bench:
             expected.append(words[encoder] if reading else words[other] if wanted else None)
             if stores:
                 stored, words[storing] = storing, code
-            operand = following
-        dut.encoder_en.value = dut.read_en.value = dut.store_en.value = dut.fusing.value = 0
+            reading, encoder, operand = next_reading, next_encoder, next_operand
+        dut.encoder_next.value = dut.read_en.value = dut.store_en.value = dut.fusing.value = 0
 
 
 @cocotb.test()

@@ -40,6 +40,7 @@ class Bench:
         self.masks = Writes(dut, "valid", "o")
         self.stores = Writes(dut, "store_en", "store_address", "store_codes")
         self.events = Writes(dut, "event_en", "event_address", "event_values")
+        self.reading: int | None = None  # where, in this cycle
         self.arriving: list[int] = [0] * (CodeMemory.LATENCY - 1)
         dut.clear.value = 0
         every_cycle(dut, self._read)
@@ -54,10 +55,10 @@ class Bench:
         """CODES: read data comes some cycles later, for a cycle, and others may read in the others."""
         dut = self.dut
         codes = noise(self.rng, 8 * self.config.drain)
-        if int(dut.codes_en.value):
-            address = int(dut.codes_address.value)
-            assert not (int(dut.store_en.value) and int(dut.store_address.value) == address)
-            codes = self.pack(self.memory[address])
+        if self.reading is not None:
+            assert not (int(dut.store_en.value) and int(dut.store_address.value) == self.reading)
+            codes = self.pack(self.memory[self.reading])
+        self.reading = int(dut.codes_address.value) if int(dut.codes_next.value) else None
         self.arriving.append(codes)
         dut.codes_data.value = self.arriving.pop(0)
 

@@ -1,0 +1,69 @@
+"""A queue that need not lie where its payloads come from."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Assert, Module, Mux, Signal
+from amaranth.lib.memory import Memory
+
+from .early import early
+from .queue import Queue
+
+
+class DistantQueue(Queue):
+    """A :class:`~.queue.Queue`, cycle by cycle, with a register in front of its memory: it lies at the
+    consumer, whose ``ready`` steers all of it, and its payloads have a cycle for their way there, as ``room``
+    has for the way back: ``next_room`` is a register, too.
+
+    One that comes when none waits goes past the memory, from the one register to the other, and so is as soon
+    at the consumer as without the first.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        payload, given = (p.as_value() if hasattr(p, "as_value") else p for p in (self.i.p, self.o.p))
+        rows, most = self._depth - 1, self._depth - self._margin
+        m.submodules.storage = storage = Memory(shape=len(payload), depth=rows, init=[])
+        write, read = storage.write_port(), storage.read_port(domain="comb")
+        arrived, came = Signal(len(payload), reset_less=True), Signal()
+        first, filled = Signal(len(payload), reset_less=True), Signal()
+        produce, consume = Signal(range(rows)), Signal(range(rows))
+        waiting, some = Signal(range(rows + 1)), Signal()  # payloads in the memory, and whether there are any
+        level = Signal(range(self._depth + 1))
+        taken, gone = self.i.valid & self.i.ready, filled & self.o.ready
+        free = ~filled | self.o.ready
+        stored, fetched = came & (some | ~free), some & free
+        same, less, more = (
+            early(m, name, level <= most + off) for name, off in (("same", 0), ("less", 1), ("more", -1))
+        )
+        m.d.comb += [
+            self.i.ready.eq(level != self._depth),
+            # What goes past is written, too, where the next one will be: so nothing late steers the memory.
+            write.addr.eq(produce),
+            write.data.eq(arrived),
+            write.en.eq(came),
+            read.addr.eq(consume),
+            given.eq(first),
+            self.o.valid.eq(filled),
+            self.busy.eq(level != 0),
+            Assert(~stored | (waiting != rows), "no place for what arrives"),
+            Assert(some == (waiting != 0), "none waits, or some"),
+            Assert(filled | ~some, "one waits where none is given"),
+            Assert(self.next_room == (level <= most), "another room"),
+            Assert(level == waiting + came + filled, "none is lost"),
+        ]
+        m.d.sync += [
+            arrived.eq(payload),
+            came.eq(taken),
+            level.eq(level + taken - gone),
+            self.next_room.eq(Mux(taken == gone, same, Mux(gone, less, more))),
+            self.room.eq(self.next_room),
+            waiting.eq(waiting + stored - fetched),
+            some.eq(stored | Mux(free, waiting > 1, some)),
+        ]
+        with m.If(stored):
+            m.d.sync += produce.eq(Mux(produce == rows - 1, 0, produce + 1))
+        with m.If(fetched):
+            m.d.sync += consume.eq(Mux(consume == rows - 1, 0, consume + 1))
+        with m.If(free):
+            m.d.sync += [first.eq(Mux(some, read.data, arrived)), filled.eq(some | came)]
+        return m
