@@ -45,19 +45,19 @@ def goal(mhz: float) -> int:
     return round(1e6 * GOAL / mhz)
 
 
-def copy_late(netlist: PlacedNetlist, timing: Timing, goal: int) -> int:
+def copy_late(netlist: PlacedNetlist, timing: Timing, late_after: int) -> int:
     """Add copies to a placed netlist.
 
     Args:
         netlist: It is changed.
         timing: Of it as it was.
-        goal: After how many ps signals are late.
+        late_after: So many ps after the clock signals are late, see :func:`goal`.
 
     Returns: How many there are.
     """
-    found = list(_LateCells(netlist, timing, goal).groups())
     done = 0
-    for cell, group in found:
+    # All are found in the netlist as it was.
+    for cell, group in list(_LateCells(netlist, timing, late_after).groups()):
         name = next(name for n in count() if (name := f"{cell}$copy{n}") not in netlist.cells)
         across, down = _middle(group)
         done += netlist.copy(cell, name, [sink for sink, _ in group], (round(across), round(down)))
@@ -67,9 +67,9 @@ def copy_late(netlist: PlacedNetlist, timing: Timing, goal: int) -> int:
 class _LateCells:
     """Cells of a placed netlist whose signals are late somewhere."""
 
-    def __init__(self, netlist: PlacedNetlist, timing: Timing, goal: int) -> None:
+    def __init__(self, netlist: PlacedNetlist, timing: Timing, late_after: int) -> None:
         self._netlist, self._timing = netlist, timing
-        self._slack, self._arrivals = timing.slack(goal), timing.arrivals()
+        self._slack, self._arrivals = timing.slack(late_after), timing.arrivals()
         self._hanging, self._drivers = netlist.hanging(), netlist.drivers()
 
     def groups(self) -> Iterator[tuple[str, Group]]:
