@@ -14,6 +14,7 @@ from .activation_table import ActivationTable
 from .code_memory import CodeMemory
 from .credits import Credits
 from .delta_encoder import DeltaEncoder
+from .distant_queue import DistantQueue
 from .drain import Drain
 from .event_finder import EventFinder
 from .fused_add import FusedAdd
@@ -83,7 +84,7 @@ class Accelerator(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.windows = windows = Windows(config)
         m.submodules.credits = credits = Credits(UPDATE_DEPTH)
-        m.submodules.places = places = Queue(PLACE, UPDATE_DEPTH)
+        m.submodules.places = places = DistantQueue(PLACE, UPDATE_DEPTH)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
         m.submodules.fused = fused = FusedAdd(config)

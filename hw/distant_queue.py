@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Module, Mux, Signal
+from amaranth.hdl import Assert, Module, Mux, ShapeLike, Signal
 from amaranth.lib.memory import Memory
 
 from .early import early
@@ -11,12 +11,20 @@ from .queue import Queue
 
 class DistantQueue(Queue):
     """A :class:`~.queue.Queue`, cycle by cycle, with a register in front of its memory: it lies at the
-    consumer, whose ``ready`` steers all of it, and its payloads have a cycle for their way there, as ``room``
-    has for the way back: ``next_room`` is a register, too.
+    consumer, and its payloads have a cycle for their way there, as ``room`` has for the way back:
+    ``next_room`` is a register, too.
 
     One that comes when none waits goes past the memory, from the one register to the other, and so is as soon
     at the consumer as without the first.
+
+    Args:
+        late: The consumer's ``ready`` comes late in its cycle: it steers three registers, none of payloads,
+            and what is given is a choice of two instead of a register.
     """
+
+    def __init__(self, shape: ShapeLike, depth: int, margin: int = 1, *, late: bool = False) -> None:
+        super().__init__(shape, depth, margin)
+        self._late = late
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -26,11 +34,16 @@ class DistantQueue(Queue):
         write, read = storage.write_port(), storage.read_port(domain="comb")
         arrived, came = Signal(len(payload), reset_less=True), Signal()
         first, filled = Signal(len(payload), reset_less=True), Signal()
+        held, holds = (
+            Signal(len(payload), reset_less=True),
+            Signal(),
+        )  # the one in front of the first, if late
         produce, consume = Signal(range(rows)), Signal(range(rows))
         waiting, some = Signal(range(rows + 1)), Signal()  # payloads in the memory, and whether there are any
-        level = Signal(range(self._depth + 1))
-        taken, gone = self.i.valid & self.i.ready, filled & self.o.ready
-        free = ~filled | self.o.ready
+        count, left = Signal(range(self._depth + 2)), Signal()  # the one that left, if late, not counted yet
+        level = count - left
+        taken, gone = self.i.valid & self.i.ready, self.o.valid & self.o.ready
+        free = ~filled | (~holds if self._late else self.o.ready)
         stored, fetched = came & (some | ~free), some & free
         same, less, more = (
             early(m, name, level <= most + off) for name, off in (("same", 0), ("less", 1), ("more", -1))
@@ -42,24 +55,29 @@ class DistantQueue(Queue):
             write.data.eq(arrived),
             write.en.eq(came),
             read.addr.eq(consume),
-            given.eq(first),
-            self.o.valid.eq(filled),
+            given.eq(Mux(holds, held, first)),
+            self.o.valid.eq(filled | holds),
             self.busy.eq(level != 0),
             Assert(~stored | (waiting != rows), "no place for what arrives"),
             Assert(some == (waiting != 0), "none waits, or some"),
             Assert(filled | ~some, "one waits where none is given"),
             Assert(self.next_room == (level <= most), "another room"),
-            Assert(level == waiting + came + filled, "none is lost"),
+            Assert(level == waiting + came + filled + holds, "none is lost"),
+            Assert(level <= self._depth, "too many"),
         ]
         m.d.sync += [
             arrived.eq(payload),
             came.eq(taken),
-            level.eq(level + taken - gone),
+            count.eq(count + taken - (left if self._late else gone)),
             self.next_room.eq(Mux(taken == gone, same, Mux(gone, less, more))),
             self.room.eq(self.next_room),
             waiting.eq(waiting + stored - fetched),
             some.eq(stored | Mux(free, waiting > 1, some)),
         ]
+        if self._late:
+            m.d.sync += [left.eq(gone), holds.eq(self.o.valid & ~self.o.ready)]
+            with m.If(~holds):
+                m.d.sync += held.eq(first)
         with m.If(stored):
             m.d.sync += produce.eq(Mux(produce == rows - 1, 0, produce + 1))
         with m.If(fetched):

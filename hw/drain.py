@@ -93,9 +93,10 @@ class Drain(wiring.Component):
         words = [Signal(7, name=f"words_{final}", reset_less=True) for final in range(2)]
         word, last_word = Signal(7), Signal()  # the latter only while there is a strip
         m.d.sync += [words[0].eq(layer.pass_words), words[1].eq(layer.last_words)]
-        # What the array says of the pixel is late: all else is settled beside it.
-        may_begin = early(m, "may_begin", active & self.may)
-        may_end = early(m, "may_end", last_word & self.may)
+        may_begin, may_end = active & self.may, last_word & self.may
+        if config.banks > 1:
+            # What they say together of the pixel comes late: all else is settled beside it.
+            may_begin, may_end = early(m, "may_begin", may_begin), early(m, "may_end", may_end)
         m.d.comb += [
             self.begins.eq(self.complete & may_begin & (self.touched | ~passing)),
             self.release.eq(self.complete & (may_end | (passing & ~self.touched))),

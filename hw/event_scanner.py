@@ -108,10 +108,13 @@ class EventScanner(wiring.Component):
                 "final": 1,
             }
         )
-        # With several scanners the walker and the router are far from each one's memories.
-        kind = DistantQueue if self._config.banks > 1 else Queue
-        m.submodules.words = found = kind(words, QUEUE_DEPTH, margin=FETCH_STAGES + 3)
-        m.submodules.events = given = kind(event(self._config), QUEUE_DEPTH, margin=READ_STAGES + 2)
+        sizes = (words, QUEUE_DEPTH, FETCH_STAGES + 3), (event(self._config), QUEUE_DEPTH, READ_STAGES + 2)
+        if self._config.banks > 1:
+            # Walker and router are far from each one's memories; the router looks at all before it takes.
+            found, given = DistantQueue(*sizes[0]), DistantQueue(*sizes[1], late=True)
+        else:
+            found, given = (Queue(*size) for size in sizes)
+        m.submodules.words, m.submodules.events = found, given
         wiring.connect(m, given.o, wiring.flipped(self.o))
 
         fetching = self._fetch(m, found)

@@ -56,6 +56,7 @@ def _in_order(m: Module, dut: Any, inside: Inside, depth: int, late: int) -> Non
     [
         (lambda: Queue(1, DEPTH), DEPTH, 1),
         (lambda: DistantQueue(1, DEPTH), DEPTH, 0),
+        (lambda: DistantQueue(1, DEPTH, late=True), DEPTH, 0),
         (lambda: Skid(1), 2, 0),
     ],
 )

@@ -214,7 +214,11 @@ GIVEN_BY_PARTS = {"Accelerator", "CompactAccelerator", "EventFinder"}
 """Components whose streams are those of parts that are held to the contract."""
 
 
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=[kind.__name__ for kind in CLAIMS])
+@pytest.mark.parametrize(
+    "claim",
+    [*CLAIMS.values(), Claim(lambda: DistantQueue(8, 4, late=True))],
+    ids=[*(kind.__name__ for kind in CLAIMS), "DistantQueue-late"],
+)
 def test_what_is_offered_stays_until_it_is_taken(claim: Claim) -> None:
     component = claim.make()
     assert streams(component, Out)

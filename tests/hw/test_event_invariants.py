@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from amaranth.sim import SimulatorContext
 from asserted import drive, simulate, stream
@@ -16,8 +19,8 @@ CONFIG = small_array("2x8@virtual")
 REQUEST = {"address": 6, "events": 48, "columns": 0b100, "weight": 3}
 
 
-@pytest.mark.parametrize("kind", [Queue, DistantQueue])
-def test_room_of_a_queue(kind: type[Queue]) -> None:
+@pytest.mark.parametrize("kind", [Queue, DistantQueue, partial(DistantQueue, late=True)])
+def test_room_of_a_queue(kind: Callable[..., Queue]) -> None:
     queue = kind(8, 6, margin=3)
 
     async def bench(ctx: SimulatorContext) -> None:

@@ -8,6 +8,8 @@ and the drain in ``test_mac_array.py``. The smallest parts' timing is here, too.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from amaranth.hdl import ValueLike
@@ -26,8 +28,8 @@ from stillframe.hw.state_update import StateUpdate
 CONFIG = small_array("1x16@25F")
 
 
-@pytest.mark.parametrize("kind", [Queue, DistantQueue])
-def test_queue(kind: type[Queue]) -> None:
+@pytest.mark.parametrize("kind", [Queue, DistantQueue, partial(DistantQueue, late=True)])
+def test_queue(kind: Callable[..., Queue]) -> None:
     queue = kind(8, 4)
 
     async def bench(ctx: SimulatorContext) -> None:
