@@ -40,8 +40,7 @@ class DistantQueue(Queue):
         )  # the one in front of the first, if late
         produce, consume = Signal(range(rows)), Signal(range(rows))
         waiting, some = Signal(range(rows + 1)), Signal()  # payloads in the memory, and whether there are any
-        left = Signal()  # one left a cycle ago, and is still counted, if late
-        count = Signal(range(self._depth + 2))
+        count, left = Signal(range(self._depth + 2)), Signal()  # the one that left, if late, not counted yet
         level = count - left
         taken, gone = self.i.valid & self.i.ready, self.o.valid & self.o.ready
         free = ~filled | (~holds if self._late else self.o.ready)

@@ -139,13 +139,12 @@ class MacBank(wiring.Component):
             for name, bits in zip(("touched_here", "touched_next"), zip(*touches, strict=True), strict=True)
         )
         m.d.sync += [
+            after.eq(after + self.release),
             *(stage.eq(before) for before, stage in pairwise([self.i.complete, *complete])),
             self.complete.eq(Mux(self.release, complete[-1] != after, complete[-1] != self.pixel)),
             self.touches.eq(Mux(self.release, next_one, here)),
             self.touched.eq(Mux(self.release, next_one.any(), here.any())),
         ]
-        with m.If(self.release):
-            m.d.sync += after.eq(after + 1)
         if config.banks > 1:
             for view, pixel, bits in ((self.coming[0], self.pixel, here), (self.coming[1], after, next_one)):
                 m.d.comb += [view.complete.eq(complete[-1] != pixel), view.touched.eq(bits.any())]

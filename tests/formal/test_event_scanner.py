@@ -23,14 +23,10 @@ def _room(m: Module, dut: Any, inside: Inside, distant: bool) -> None:
     for queue, stage, stages, ready in queues:  # for words it is a cycle later that there is room
         if distant:
             offered = inside[f"{stage}_{stages - 1}"] & (inside["some"] if ready else 1)
-            count, held, waiting = (inside[f"{queue}.{name}"] for name in ("count", "filled", "waiting"))
-            rest, level = waiting + inside[f"{queue}.came"], count
+            level, held, waiting = (inside[f"{queue}.{name}"] for name in ("level", "filled", "waiting"))
+            rest = waiting + inside[f"{queue}.came"]
             # None waits behind the register that holds none, nor is there more than the queue knows of.
-            m.d.comb += Assert(held | (waiting == 0))
-            if not ready:  # of events one may be in front of that register, and another one gone
-                level = count - inside[f"{queue}.left"]
-                rest += inside[f"{queue}.holds"]
-            m.d.comb += Assert(level == rest + held)
+            m.d.comb += [Assert(held | (waiting == 0)), Assert(level == rest + held)]
         else:
             offered = inside[f"{queue}.w_en"]
             level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
@@ -42,8 +38,7 @@ def _room(m: Module, dut: Any, inside: Inside, distant: bool) -> None:
             ]
         m.d.comb += [
             Assert(level + on_the_way <= QUEUE_DEPTH),
-            # So it is full with QUEUE_DEPTH, no sooner.
-            Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1 + (distant and not ready)))),
+            Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1))),  # so it is full with QUEUE_DEPTH, no sooner
             Assert(~offered | inside[f"{queue}.i__ready"]),
         ]
 
