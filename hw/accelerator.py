@@ -84,7 +84,8 @@ class Accelerator(wiring.Component):
         m.submodules.drain = drain = Drain(config)
         m.submodules.windows = windows = Windows(config)
         m.submodules.credits = credits = Credits(UPDATE_DEPTH)
-        m.submodules.places = places = DistantQueue(PLACE, UPDATE_DEPTH)
+        # With several banks the drain is far from the writer.
+        m.submodules.places = places = (DistantQueue if config.banks > 1 else Queue)(PLACE, UPDATE_DEPTH)
         m.submodules.state = state = StateUpdate(config)
         m.submodules.requantiser = requantiser = Requantiser(config)
         m.submodules.fused = fused = FusedAdd(config)

@@ -23,10 +23,11 @@ def _room(m: Module, dut: Any, inside: Inside, distant: bool) -> None:
     for queue, stage, stages, ready in queues:  # for words it is a cycle later that there is room
         if distant:
             offered = inside[f"{stage}_{stages - 1}"] & (inside["some"] if ready else 1)
-            level, held, waiting = (inside[f"{queue}.{name}"] for name in ("level", "filled", "waiting"))
-            rest = waiting + inside[f"{queue}.came"]
-            # None waits behind the register that holds none, nor is there more than the queue knows of.
-            m.d.comb += [Assert(held | (waiting == 0)), Assert(level == rest + held)]
+            held, waiting, came = (inside[f"{queue}.{name}"] for name in ("filled", "waiting", "came"))
+            # Of events one may be in front of the register.
+            rest = waiting + came + (0 if ready else inside[f"{queue}.holds"])
+            level = rest + held  # as the queue asserts
+            m.d.comb += Assert(held | (waiting == 0))
         else:
             offered = inside[f"{queue}.w_en"]
             level, held, rest = (inside[f"{queue}.fifo.{name}"] for name in ("level", "r_rdy", "inner_level"))
@@ -38,7 +39,8 @@ def _room(m: Module, dut: Any, inside: Inside, distant: bool) -> None:
             ]
         m.d.comb += [
             Assert(level + on_the_way <= QUEUE_DEPTH),
-            Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1))),  # so it is full with QUEUE_DEPTH, no sooner
+            # So it is full with QUEUE_DEPTH, no sooner.
+            Assert((rest < QUEUE_DEPTH) & (held | (rest <= 1 + (distant and not ready)))),
             Assert(~offered | inside[f"{queue}.i__ready"]),
         ]
 

@@ -52,9 +52,7 @@ def test_a_ready_bitstream_is_of_today(path: Path) -> None:
     "name",
     [
         "icebreaker",
-        *(pytest.param(name, marks=pytest.mark.full) for name in ("ulx3s-25f", "ulx3s-12f")),
-        # It is of a design with other paths between the same registers, docs/boards.md says so.
-        pytest.param("ulx3s-85f", marks=[pytest.mark.full, pytest.mark.xfail(reason="to be made anew")]),
+        *(pytest.param(name, marks=pytest.mark.full) for name in ("ulx3s-25f", "ulx3s-12f", "ulx3s-85f")),
     ],
 )
 def test_one_is_made_again(name: str) -> None:
