@@ -35,7 +35,8 @@ class Board:
         platform: MODULE:CLASS of its Amaranth platform. It has the resources ``uart`` (``rx``, ``tx``) and
             ``led`` (up to four are used), and a ``default_clk``.
         array: The array of its ready bitstream, ``BxL@PART``.
-        clock_mhz: Clock of the array, made from the board's by a PLL.
+        clock_mhz: Clock of the array, made from the board's by a PLL, to two digits: what a PLL gives is a
+            ratio, such as 25 MHz * 17 / 6.
         baud: Of the UART: one that its bridge and the clock both divide to.
         seed: Of the placer, for the ready bitstream.
         usb: Its identity.

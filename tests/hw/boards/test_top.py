@@ -16,6 +16,7 @@ from stillframe.driver import Device, LinkError, Session, check_name, open_devic
 from stillframe.frontend import Conv, Graph
 from stillframe.golden import GoldenModel
 from stillframe.hw.boards.design import BoardDesign, platform_of
+from stillframe.hw.boards.ecp5_pll import ecp5_dividers
 from stillframe.hw.boards.top import Top
 from stillframe.sim.cocotb_runner import run_bench
 from stillframe.sim.native import open_component
@@ -103,6 +104,8 @@ def test_a_board_is_elaborated_with_its_pins_and_clock(name: str) -> None:
         assert "set_frequency clk12_0__io 12.0" in constraints
         return
     constraints = plan.files["top.lpf"]
-    assert f" {board.clock_mhz * 1e6} HZ;" in constraints
+    given = ecp5_dividers(25, board.clock_mhz).mhz
+    assert round(given, 2) == board.clock_mhz
+    assert f" {given * 1e6} HZ;" in constraints
     for pin in ULX3S_PINS:
         assert f'LOCATE COMP "{pin}' in constraints
