@@ -89,8 +89,8 @@ LIMITED = {(16, 0.02): 0.52}
 
 @pytest.mark.parametrize("channels", [16, 32, 64])
 def test_a_convolution_at_all_densities(channels: int, device: Callable[[str], Device]) -> None:
-    """The layer's own cycles: how fast frames come over the link is another matter. Each density's frames
-    begin with the same one, so that one key frame does."""
+    """The layer's own cycles: how fast frames come over the link is another matter. Of each density's three
+    frames the first, which all densities begin with, does not count: so one key frame does for all."""
     graph = convolution(channels, 32)
     frames = [changing_frames(graph, density, 3) for density in LEAST]
     results, _ = run(device(ARRAY), graph, np.concatenate(frames), "delta")
