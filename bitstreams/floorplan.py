@@ -22,12 +22,11 @@ from .netlist import TOP
 OPTIONS = [
     "--placer=heap",
     "--placer-heap-timingweight=4",
-    "--placer-heap-critexp=4",
     "--router=router2",
 ]
 """Of nextpnr for a design with a plan: the placer that sees best which wires matter, told to heed that less
-than it does (10) and of few wires (an exponent of 2 by default), so that the others stay short and there is
-room for all; the router that finds its way where there are many."""
+than it does (10), so that the others stay short and there is room for all; the router that finds its way
+where there are many."""
 
 SETTINGS = {
     "router2/bbMargin/x": "12",
@@ -35,7 +34,7 @@ SETTINGS = {
     "router2/currCongWeightMult": "1.5",
 }
 """Of the router, which has no options for them: how far a wire may leave the box around its pins, in tiles
-(3 by default), and by how much an overused wire's price rises in each round (2): slow enough to go around."""
+(3 by default), and how much is added to the weight of a wire's overuse in each round (2)."""
 
 MULTIPLIER, BLOCK_RAM = "MULT18X18D", "DP16KD"
 

@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import tools
-from .copies import copy_late, goal
 from .floorplan import OPTIONS, place_blocks
-from .placed import PlacedNetlist
-from .timing import read_timing
+from .placed import ask_for
 
 Stage = Callable[[str], None]
 """Takes the name of the stage that begins."""
 
-PLACED, DELAYS = "placed.json", "placed.sdf"
+PLACED = "placed.json"
 
 UNTIL_MET = "--tmg-ripup"
 """Of the router of ECP5s: what is late when routed is routed anew until nothing is, or for hours."""
@@ -22,9 +20,6 @@ UNTIL_MET = "--tmg-ripup"
 MARGIN_MHZ = 0.25
 """So much more than a board's clock the router is asked for: it looks at no times again after its last
 detours around conflicts, one of which can be a little late."""
-
-ROUNDS = 4
-"""How often copies are looked for, each time with those there are already: they change what is late."""
 
 GO_ON = ["--no-pack", "--no-place"]
 """Of a run that begins with a placed netlist."""
@@ -38,8 +33,8 @@ def place_and_route_netlist(
     mhz: float,
     stage: Stage = lambda _: None,
 ) -> None:
-    """Run nextpnr in a netlist's folder. With a floor plan its blocks are told their sites, and what is late
-    when all is placed gets copies (:mod:`.copies`) before it is routed.
+    """Run nextpnr in a netlist's folder. With a floor plan its blocks are told their sites, and between place
+    and route nextpnr is asked for a clock that no option can name (:mod:`.placed`).
 
     Args:
         tool: A family's nextpnr.
@@ -59,30 +54,7 @@ def place_and_route_netlist(
     place_blocks(netlist, sites)
     stage("placement (nextpnr)")
     asked = [*options, *OPTIONS]
-    placing = [f"--json={netlist.name}", "--no-route", f"--write={PLACED}", f"--sdf={DELAYS}"]
-    tools.run(tool, [*asked, *placing], netlist.parent)
-    placed = _copied(tool, asked, netlist.parent, mhz, stage)
+    tools.run(tool, [*asked, f"--json={netlist.name}", "--no-route", f"--write={PLACED}"], netlist.parent)
+    ask_for(netlist.with_name(PLACED), mhz)
     stage("routing (nextpnr)")
-    tools.run(tool, [*asked, *GO_ON, f"--json={placed}"], netlist.parent)
-
-
-def _copied(tool: str, options: Sequence[str], folder: Path, mhz: float, stage: Stage) -> str:
-    """The file of a placed netlist with the copies that are the best for what is late."""
-    netlist = PlacedNetlist(folder / PLACED)
-    netlist.ask_for(mhz)
-    netlist.save(folder / PLACED)
-    timing = read_timing(folder / DELAYS)
-    best, least, copies = PLACED, timing.lateness(goal(mhz)), 0
-    for number in range(1, ROUNDS + 1):
-        added = copy_late(netlist, timing, goal(mhz))
-        if not added:
-            break
-        copies += added
-        stage(f"longest path before routing {least[0] / 1000:.1f} ns, trying {copies} copies (nextpnr)")
-        file = f"{number}_{PLACED}"
-        netlist.save(folder / file)
-        tools.run(tool, [*options, *GO_ON, f"--json={file}", "--no-route", f"--sdf={DELAYS}"], folder)
-        timing = read_timing(folder / DELAYS)
-        if (late := timing.lateness(goal(mhz))) < least:
-            best, least = file, late
-    return best
+    tools.run(tool, [*asked, *GO_ON, f"--json={PLACED}"], netlist.parent)

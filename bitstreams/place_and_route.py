@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ from amaranth.lib import wiring
 from stillframe.contract import StillframeError
 from stillframe.sim import cache
 
-from . import copies, placed, timing, tools
+from . import tools
 from .critical_path import Hop, critical_path
 from .family import Family, family_of
 from .floorplan import OPTIONS, SETTINGS, floorplan
 from .netlist import Netlist, default_name, synthesise
-from .nextpnr import DELAYS, MARGIN_MHZ, PLACED, ROUNDS, UNTIL_MET, place_and_route_netlist
+from .nextpnr import MARGIN_MHZ, PLACED, UNTIL_MET, place_and_route_netlist
 from .shell import Shell
 
 
@@ -98,12 +97,10 @@ def place_and_route(
         place_and_route_netlist(
             family.nextpnr, [*options, "--report=report.json"], source, sites, freq + MARGIN_MHZ
         )
-        for file in (source, folder / DELAYS, *folder.glob(f"*{PLACED}")):
+        for file in (source, folder / PLACED):
             file.unlink(missing_ok=True)
 
-    # What copies there are hangs on how they are found.
-    found = [getsource(module) for module in (copies, placed, timing)]
-    plan = repr((sites, OPTIONS, SETTINGS, MARGIN_MHZ, ROUNDS, found)) if sites else ""
+    plan = repr((sites, OPTIONS, SETTINGS, MARGIN_MHZ)) if sites else ""
     key = cache.key(tools.version(family.nextpnr), repr(options) + plan, netlist.path.read_bytes())
     try:
         report = json.loads((cache.entry("route", key, make) / "report.json").read_bytes())
