@@ -1,4 +1,4 @@
-"""nextpnr, once for a small design; for one with a floor plan what goes before it."""
+"""nextpnr: one run for a small design; for one with a floor plan one that places and one that routes."""
 
 from __future__ import annotations
 

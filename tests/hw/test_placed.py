@@ -50,7 +50,7 @@ class Bank:
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     bank = Bank(tmp_path_factory.mktemp("bank"))
-    bank.run("--freq=50", "--json=top.json", "--write=routed.json", "--textcfg=once.config")
+    bank.run("--freq=50", "--json=top.json", "--textcfg=once.config")
     bank.run("--freq=50", "--json=top.json", "--no-route", "--write=placed.json")
     return bank
 
