@@ -139,8 +139,8 @@ class Accelerator(wiring.Component):
         m.d.sync += [
             phase.eq(phase + 1),
             drain.may.eq(going & (~fusing | (phase == 0))),
-            windows.room.eq(going),
         ]
+        m.d.comb += windows.next_room.eq(going)
         self._admit(m, credits, places, arrivals.o, received)
         m.d.comb += [
             state.i.p.eq(drain.o.p.word),

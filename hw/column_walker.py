@@ -72,7 +72,7 @@ class ColumnWalker(wiring.Component):
         m.submodules.blocks = blocks = ColumnBlocks()
         m.submodules.looks = looks = Queue(LOOK, QUEUE_DEPTH)
         m.submodules.next_look = next_look = Skid(LOOK)
-        m.submodules.requests = requests = RequestWalker()
+        m.submodules.requests = requests = RequestWalker(late=self._config.banks > 1)
         for part in (products, rows, found, blocks, requests):
             wiring.connect(m, wiring.flipped(self.layer), part.layer)
         wiring.connect(m, rows.strips, wiring.flipped(self.strips))

@@ -29,7 +29,8 @@ class DeltaEncoder(wiring.Component):
         codes_data: They are expected ``CodeMemory.LATENCY`` cycles after that.
         store_en, store_address, store_codes: Writes the codes sent (CODES).
         event_en, event_address, event_values: Writes the event values (EVENTS), 0 where there is no event.
-        clear: Pulse before a layer; ``changed``: an element was sent since then.
+        clear: Pulse before a layer; ``changed``: an element was sent since then. It comes a cycle behind
+            the element's mask, for elements lie across the chip.
     """
 
     READ = 2
@@ -91,10 +92,11 @@ class DeltaEncoder(wiring.Component):
         threshold = Mux(layer.key, 0, layer.threshold)
         most, least, delta_mode = Signal(signed(9)), Signal(signed(9)), Signal()
         m.d.sync += [most.eq(threshold), least.eq(-threshold), delta_mode.eq(layer.out_mode == Mode.DELTA)]
-        changes = Signal(config.drain)
+        changes, some = Signal(config.drain), Signal(reset_less=True)
+        m.d.sync += some.eq(changes.any())
         with m.If(self.clear):
             m.d.sync += self.changed.eq(0)
-        with m.Elif(valid[-2] & changes.any()):
+        with m.Elif(valid[-1] & some):
             m.d.sync += self.changed.eq(1)
         m.d.comb += [
             self.i.ready.eq(1),

@@ -25,7 +25,7 @@ class Drain(wiring.Component):
     of which ``everything`` is wanted, gives ``pass_words`` words (``last_words`` in a ``final`` pass), a
     cycle each; others are passed over in a cycle. There is no gap between pixels nor between strips.
 
-    Latency ``latency`` cycles from the cycle in which a word's pixel is shown. A word that has begun is never
+    Latency ``latency`` cycles from the cycle in which a word begins. A word that has begun is never
     stopped: ``o`` is always taken.
 
     Ports:
@@ -158,8 +158,6 @@ class Drain(wiring.Component):
             m.d.comb += getattr(sums.layer, name).eq(getattr(layer, name))
         m.d.comb += [
             sums.word.eq(word),
-            sums.step.eq(self.begins),
-            sums.restart.eq(self.release),
             sums.touches.eq(self.touches),
             sums.acc.eq(self.acc),
         ]

@@ -105,11 +105,17 @@ class EventFinder(wiring.Component):
         ]
         wiring.connect(m, walker.strips, wiring.flipped(self.strips))
 
-        # All are ready, or none is given a request: a register like each one's, for the walker hangs on it,
-        # and another half-way from each one.
-        soon, ready = Signal(len(scanners)), Signal()
-        m.d.sync += [soon.eq(Cat(scanner.soon_ready for scanner in scanners)), ready.eq(soon.all())]
-        m.d.comb += walker.o.ready.eq(ready)
+        # All are ready, or none is given a request: a register like each one's, and another half-way from
+        # each one. Much hangs on it in the walker, so that has one for itself. They begin with different
+        # values, since of equal registers Yosys makes one; there is no request yet then.
+        soon, ready, walker_ready = Signal(len(scanners)), Signal(), Signal(init=1)
+        m.d.sync += [
+            soon.eq(Cat(scanner.soon_ready for scanner in scanners)),
+            ready.eq(soon.all()),
+            walker_ready.eq(soon.all()),
+            Assert(~walker.o.valid | (walker_ready == ready), "walker and scanners disagree"),
+        ]
+        m.d.comb += walker.o.ready.eq(walker_ready)
         for group, scanner in enumerate(scanners):
             m.submodules[f"scanner_{group}"] = scanner
             wiring.connect(m, scanner.o, router.i[group])

@@ -224,7 +224,17 @@ class EventScanner(wiring.Component):
             Cat(lowest[n] for n in range(MASK_COLUMNS * size) if n >> bit & 1).any()
             for bit in range(len(index))
         )
-        m.d.sync += [valid[0].eq(start), index.eq(number), bits.eq(word.bits), events.eq(word.events)]
+        # Adders are far from what finds the bit: of what it adds each has a register of its own.
+        further, below = Signal(range(MASK_COLUMNS), reset_less=True), Signal(ADDRESS_BITS, reset_less=True)
+        share = Const(self._group, range(MAX_BANKS)) >> layer.share_log2  # groups before it of its class
+        m.d.sync += [
+            valid[0].eq(start),
+            index.eq(number),
+            further.eq(number[size_log2:] >> layer.stride_log2),
+            below.eq(Mux(layer.depthwise, 0, Cat(number[:size_log2], share))),
+            bits.eq(word.bits),
+            events.eq(word.events),
+        ]
         places = [Signal(signed(PLACE_BITS), name=f"place_{n}", reset_less=True) for n in range(2)]
         firsts = [Signal(PIXEL_BITS, name=f"first_{n}", reset_less=True) for n in range(2)]
         m.d.sync += [stages[0].mark.eq(lowest[-1]), places[0].eq(word.place), firsts[0].eq(word.first)]
@@ -234,15 +244,14 @@ class EventScanner(wiring.Component):
         # Stage 2: where its value lies, its weight and its place, or none.
         element, column = index[:size_log2], index[size_log2:]
         address = Signal(ADDRESS_BITS, reset_less=True)
-        share = Const(self._group, range(MAX_BANKS)) >> layer.share_log2  # groups before it of its class
-        place = places[0] + (column >> layer.stride_log2)
+        place = places[0] + further
         count = sum((bit for bit in bits.word_select(column, size)), Const(0))
         m.d.sync += [
             valid[1].eq(valid[0] & (stages[0].mark | (place >= 0))),
             stages[1].eq(stages[0]),
             places[1].eq(place),
             firsts[1].eq(firsts[0]),
-            stages[1].weight.eq(stages[0].weight + Mux(layer.depthwise, 0, Cat(element, share))),
+            stages[1].weight.eq(stages[0].weight + below),
             stages[1].count.eq(Mux(layer.depthwise, count, 1)),
             address.eq(events + column),
         ]

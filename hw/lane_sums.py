@@ -25,18 +25,15 @@ class LaneSums(wiring.Component):
     lane groups of its bank. With kernel columns side by side all banks have the same outputs, lane modulo
     ``lanes >> side_log2``, and what lanes have for the same one is added up. Only what was touched counts.
 
-    Latency ``latency`` cycles, throughput a word a cycle.
+    Latency ``latency`` cycles from the word, throughput a word a cycle.
 
     Ports:
-        word: Which word of the pass, from 0. step: In the next cycle it is the one after it; restart: the
-            first one again.
-        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them.
+        word: Which word of the pass, from 0.
+        touches, acc: Those of the pixel, as :class:`~.mac_array.MacArray` shows them: ``acc`` a cycle later.
         z: The sums, which wrap at ``ACC_BITS`` bits.
     """
 
     word: Signal
-    step: Signal
-    restart: Signal
     touches: data.View[data.ArrayLayout]
     acc: data.View[data.ArrayLayout]
     z: data.View[data.ArrayLayout]
@@ -47,8 +44,6 @@ class LaneSums(wiring.Component):
             {
                 "layer": In(LayerSignature()),
                 "word": In(7),
-                "step": In(1),
-                "restart": In(1),
                 "touches": In(data.ArrayLayout(config.taps, config.banks)),
                 "acc": In(data.ArrayLayout(ACCUMULATOR, config.total_lanes)),
                 "z": Out(data.ArrayLayout(ACCUMULATOR, config.drain)),
@@ -57,17 +52,18 @@ class LaneSums(wiring.Component):
 
     @property
     def latency(self) -> int:
-        """A stage that chooses, one for each level of the tree of adders, and one more if there are folds."""
-        return 1 + self._levels + bool(self._folds)
+        """The cycle in which accumulators come, a stage that chooses, one for each level of the tree of
+        adders, and one more if there are folds."""
+        return 2 + self._levels + bool(self._folds)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums: list[Value] = []
-        shown = self._shown(m)
+        plain, depthwise = self._gates(m)
         # A fold adds what comes from far away: each has a stage, and for that the first levels share one.
         shared = range(1, len(self._folds))
         for d in range(self._config.drain):
-            operands: list[Value] = list(self._chosen(d, shown))
+            operands: list[Value] = list(self._chosen(d, plain, depthwise))
             for level in range(1 + self._levels):
                 if level not in shared:
                     operands = self._stage(m, f"sum_{d}_{level}", operands)
@@ -131,21 +127,24 @@ class LaneSums(wiring.Component):
             folded[d] = adder.o.as_signed()
         return folded
 
-    def _chosen(self, d: int, shown: Mapping[tuple[int, int, int], Signal]) -> list[Value]:
+    def _chosen(
+        self,
+        d: int,
+        plain_gates: Mapping[tuple[int, int, int, int], Signal],
+        depthwise_gates: Mapping[tuple[int, int], Signal],
+    ) -> list[Value]:
         """What is added up for element ``d``: accumulators, or 0 where they do not belong to it."""
-        config, layer = self._config, self.layer
+        config = self._config
         bank, place = d % config.banks, d // config.banks
         spread = [(bank, config.lane(t, place)) for t in range(config.taps)]
         operands = []
         for plain, depthwise in zip_longest(self._outputs(d), spread):
             gates: dict[tuple[int, int], Value] = {}
             if plain:
-                b, lane = plain
-                group = config.tap_and_place(lane)[0] if config.banks > 1 else 0  # else all are or none
-                gates[plain] = self.touches[b][group] & shown[self._part(b, lane, d)]
+                gates[plain] = plain_gates[self._part(*plain, d)]
             if depthwise:
                 b, lane = depthwise
-                gate = self.touches[b][config.tap_and_place(lane)[0]] & layer.depthwise
+                gate = depthwise_gates[b, config.tap_and_place(lane)[0]]
                 gates[depthwise] = gates.get(depthwise, Const(0)) | gate
             gated = (Mux(gate, self.acc[b * config.lanes + lane], 0) for (b, lane), gate in gates.items())
             operands.append(reduce(or_, gated))
@@ -157,35 +156,42 @@ class LaneSums(wiring.Component):
         shared = min(config.drain, config.lanes)
         return [(b, lane) for b in range(config.banks) for lane in range(d % shared, config.lanes, shared)]
 
-    def _part(self, b: int, lane: int, d: int) -> tuple[int, int, int]:
-        """What tells whether that lane's output is element ``d`` of a word, if it is for some word: the bank,
-        and what the lane's number and the element's do not have in common."""
-        return b, lane >> self._common_bits, d >> self._common_bits
+    def _part(self, b: int, lane: int, d: int) -> tuple[int, int, int, int]:
+        """What tells whether that lane's output is element ``d`` of a word and counts, if it is for some
+        word: the bank, the lane group, and what the lane's number and the element's do not have in common."""
+        # With one bank lane groups are touched all or not at all.
+        group = self._config.tap_and_place(lane)[0] if self._config.banks > 1 else 0
+        return b, group, lane >> self._common_bits, d >> self._common_bits
 
     @property
     def _common_bits(self) -> int:
         """Of numbers of lanes and elements: an output's lane and element are alike in them."""
         return min(self._lane_bits, self._word_bits)
 
-    def _shown(self, m: Module) -> dict[tuple[int, int, int], Signal]:
-        """By parts: whether their outputs are in the word that is shown, in a layer that is not depthwise. In
-        registers: much hangs on them."""
-        config = self._config
-        found: dict[tuple[int, int, int], Signal] = {}
+    def _gates(
+        self, m: Module
+    ) -> tuple[dict[tuple[int, int, int, int], Signal], dict[tuple[int, int], Signal]]:
+        """Whether outputs are in the word and were touched: by parts, in a layer that is not depthwise; and
+        by bank and lane group in one that is. In registers: much hangs on them."""
+        config, layer = self._config, self.layer
+        plain: dict[tuple[int, int, int, int], Signal] = {}
         for d in range(config.drain):
             for b, lane in self._outputs(d):
-                part = self._part(b, lane, d)
-                if part not in found:
-                    found[part] = shown = Signal(name="shown_{}_{}_{}".format(*part))
-                    first, same, following = (
-                        self._is_output(*part, word) for word in (Const(0), self.word, self.word + 1)
-                    )
-                    is_output = Mux(self.restart, first, Mux(self.step, following, same))
-                    m.d.sync += shown.eq(is_output & ~self.layer.depthwise)
-        return found
+                part = b, group, *numbers = self._part(b, lane, d)
+                if part not in plain:
+                    plain[part] = gate = Signal(name="plain_{}_{}_{}_{}".format(*part), reset_less=True)
+                    shown = self._is_output(b, *numbers) & ~layer.depthwise
+                    m.d.sync += gate.eq(self.touches[b][group] & shown)
+        depthwise = {
+            (b, t): Signal(name=f"depthwise_{b}_{t}", reset_less=True)
+            for b in range(config.banks)
+            for t in range(config.taps)
+        }
+        m.d.sync += [gate.eq(self.touches[b][t] & layer.depthwise) for (b, t), gate in depthwise.items()]
+        return plain, depthwise
 
-    def _is_output(self, b: int, lane: int, d: int, word: Value) -> Value:
-        """Whether a part's outputs are in a word."""
+    def _is_output(self, b: int, lane: int, d: int) -> Value:
+        """Whether a part's outputs are in the word."""
         common = self._common_bits
         unit = (b >> self.layer.share_log2)[:3]
         own: Value | int = lane
@@ -193,4 +199,4 @@ class LaneSums(wiring.Component):
             if place >= common and lane >> place - common & 1:
                 own = Mux(self._alike(place), own & ~(1 << place - common), own)
         output = (unit << self._lane_bits - common) | own
-        return output == (word << self._word_bits - common) | d
+        return output == (self.word << self._word_bits - common) | d

@@ -24,17 +24,17 @@ class MacArray(wiring.Component):
     there are columns side by side, unless their pixel is too far from the drain's
     (:class:`~.tap_expander.TapExpander`).
 
-    ``complete``, ``touched``, ``touches`` and ``acc`` belong to ``pixel``, in the same cycle; without
-    ``complete`` the others say nothing. A mark taken with no taps before it makes its pixels complete
+    ``complete``, ``touched`` and ``touches`` belong to ``pixel``, in the same cycle, ``acc`` a cycle later;
+    without ``complete`` the others say nothing. A mark taken with no taps before it makes its pixels complete
     ``LATENCY`` cycles later; so does one taken in the cycle behind an event with one tap.
 
     Ports:
         start: Pulse before a layer.
         i: The events of each bank.
         pixel: Number of the pixel that is drained next: 0 at the start, one more behind each ``release``.
-        complete: The sums of that pixel are complete in all banks.
+        complete: The sums of that pixel are complete in all banks in the next cycle.
         touched: Some bank has taken a tap for it; touches: each lane group of each bank.
-        acc: Its sums, by bank and lane; of lane groups that are not touched anything.
+        acc: A cycle later, its sums, by bank and lane; of lane groups that are not touched anything.
         release: Pulse: it is drained.
         events: Convolution: taps taken, of each event in one bank of its class; depthwise: values that are
             not 0 times their taps. Of all banks, ``COUNT_LATENCY`` cycles after they were given to the lanes
@@ -44,7 +44,7 @@ class MacArray(wiring.Component):
         write_en, write_column, write_row, write_data: Host writes to the weights (column: four lanes).
     """
 
-    LATENCY = TapExpander.LATENCY + MacBank.LATENCY - 1
+    LATENCY = TapExpander.LATENCY + MacBank.LATENCY - 2
     COUNT_LATENCY = 3
 
     start: Signal

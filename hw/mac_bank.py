@@ -30,9 +30,10 @@ class MacBank(wiring.Component):
     of ``ACC_BITS`` bits lie in LUT RAM, in the slot that is their pixel's number modulo ``SLOTS``; the first
     product in a slot starts its sum.
 
-    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What belongs to
-    ``pixel`` is shown in the same cycle. What steers the drain comes from registers, since all of the drain
-    hangs on it: they are loaded for the pixel after this one when this one is released.
+    Takes taps every cycle; their products are in the accumulators ``LATENCY`` cycles later. What steers the
+    drain comes from registers, since all of the drain hangs on it: they are loaded for the pixel after this
+    one when this one is released. The sums are shown a cycle behind, so that its decision steers none of what
+    reads them; that they will be complete by then is known as much sooner.
 
     Args:
         number: Of the bank, which says which byte of the host's words is whose.
@@ -42,10 +43,10 @@ class MacBank(wiring.Component):
         i: The taps of this cycle.
         pixel: Number of the pixel that is shown: 0 at the start, one more behind each ``release``.
         release: Pulse: that pixel is drained and its slot free.
-        complete: The sums of that pixel are complete.
+        complete: The sums of that pixel are complete in the next cycle.
         touches: The lane groups that have taken a tap for it; touched: there are any. Both once complete.
+        acc: A cycle later, its sums, of lanes that were touched.
         coming: With several banks, for the registers that these have in common, see ``COMING``.
-        acc: Sums of the lanes for it, where touched.
         write_en, write_row, write_data: Host writes four lanes' weights of a row.
     """
 
@@ -121,15 +122,16 @@ class MacBank(wiring.Component):
             ]
 
         after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
-        shown = self._shown(m, after)
+        # The slot that is shown, for each side.
+        shown = [_twin(side, SLOT_BITS, name=f"shown_{side}") for side in range(self._sides)]
         # A slot is known to be free a cycle late, since the drain's decision comes from far away: the
         # expander goes by its pixel of a cycle ago, too.
-        freed, slot = Signal(), Signal(SLOT_BITS, reset_less=True)
-        m.d.sync += [freed.eq(self.release), slot.eq(self.pixel)]
-        complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 1)]
+        freed = Signal()
+        m.d.sync += [freed.eq(self.release), *(slot.eq(self.pixel) for slot in shown)]
+        complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 2)]
         touches = [
             self._accumulate(
-                m, t, after, (freed, slot), shown, [products[config.lane(t, s)] for s in range(config.group)]
+                m, t, after, freed, shown, [products[config.lane(t, s)] for s in range(config.group)]
             )
             for t in range(config.taps)
         ]
@@ -139,12 +141,13 @@ class MacBank(wiring.Component):
             for name, bits in zip(("touched_here", "touched_next"), zip(*touches, strict=True), strict=True)
         )
         m.d.sync += [
-            after.eq(after + self.release),
             *(stage.eq(before) for before, stage in pairwise([self.i.complete, *complete])),
             self.complete.eq(Mux(self.release, complete[-1] != after, complete[-1] != self.pixel)),
-            self.touches.eq(Mux(self.release, next_one, here)),
             self.touched.eq(Mux(self.release, next_one.any(), here.any())),
         ]
+        m.d.comb += self.touches.eq(here)
+        with m.If(self.release):
+            m.d.sync += after.eq(after + 1)
         if config.banks > 1:
             for view, pixel, bits in ((self.coming[0], self.pixel, here), (self.coming[1], after, next_one)):
                 m.d.comb += [view.complete.eq(complete[-1] != pixel), view.touched.eq(bits.any())]
@@ -161,44 +164,29 @@ class MacBank(wiring.Component):
         m.d.sync += [
             Assert(~self.release | self.complete, "drained before it is complete"),
             Assert(~self.complete | (after == (self.pixel + 1)[:PIXEL_BITS]), "another pixel than the next"),
-            *(
-                Assert(~self.complete | (slot == self.pixel[:SLOT_BITS]), "another slot")
-                for slot in shown[1:]
-            ),
+            *(Assert(~freed | (slot == shown[0]), "another slot") for slot in shown[1:]),
             Assert(~(write.en.any() & read.en), "weights are written while they are read"),
         ]
         return m
-
-    def _shown(self, m: Module, after: Signal) -> list[Value]:
-        """The slot that is shown, for each side."""
-        if self._sides == 1:
-            return [self.pixel[:SLOT_BITS]]
-        slots = [_twin(side, SLOT_BITS, name=f"shown_{side}") for side in range(self._sides)]
-        for slot in slots:
-            with m.If(self.release):
-                m.d.sync += slot.eq(after)
-            with m.If(self.start):
-                m.d.sync += slot.eq(0)
-        return [*slots]
 
     def _accumulate(
         self,
         m: Module,
         t: int,
         after: Signal,
-        freed: tuple[Signal, Signal],
-        shown: list[Value],
+        freed: Signal,
+        shown: list[Signal],
         products: list[Signal],
     ) -> tuple[Value, Value]:
         """The accumulators of lane group ``t``: read, add and write in one cycle.
 
-        Returns: Whether those of the pixel shown are touched, and those of the pixel after it.
+        Returns: Whether those of ``pixel`` are touched, and those of the pixel after it.
         """
         enable, slot = self.i.enable[t], self.i.pixels[t][:SLOT_BITS]
         here = self.pixel[:SLOT_BITS]
         touched = Signal(SLOTS, name=f"touched_{t}", reset_less=True)
-        with m.If(freed[0]):
-            m.d.sync += touched.bit_select(freed[1], 1).eq(0)
+        with m.If(freed):
+            m.d.sync += touched.bit_select(shown[0], 1).eq(0)
         with m.If(enable):
             m.d.sync += touched.bit_select(slot, 1).eq(1)
         with m.If(self.start):

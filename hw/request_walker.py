@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from stillframe.contract.array import ADDRESS_BITS, MASK_COLUMNS
 
 from .column_blocks import LOOK
+from .early import early
 from .payloads import REQUEST
 from .selecting_adder import SelectingAdder
 from .signatures import LayerSignature
@@ -23,6 +24,9 @@ class RequestWalker(wiring.Component):
     more for each kernel row that is not live between two that are. Those above the first live one are passed
     over while the pass before is walked, a cycle each.
 
+    Args:
+        late: The consumer's ready comes from far away: all else is settled beside it.
+
     Ports:
         busy: A pass is waiting or walked, or a request is offered.
         passes: A pass is over with its last look.
@@ -33,7 +37,8 @@ class RequestWalker(wiring.Component):
     looks: stream.Interface
     o: stream.Interface
 
-    def __init__(self) -> None:
+    def __init__(self, late: bool = False) -> None:
+        self._late = late
         super().__init__(
             {
                 "layer": In(LayerSignature()),
@@ -56,9 +61,18 @@ class RequestWalker(wiring.Component):
             [Signal(name=f"{name}_{n}", reset_less=True) for n in range(2)] for name in ("alone", "pair")
         )
         third = waiting.live[2:].any()
+        step, advance = Signal(), Signal()
+        done_look = Signal(reset_less=True)  # behind this step there is none in its look
+        goes_on: Value = self.looks.valid & walks
+        ends: Value = goes_on & (look.mark | done_look)
+        begins: Value = settled & ~walks
+        begins_behind: Value = settled & ends & look.last
+        if self._late:
+            goes_on, ends = early(m, "goes_on", goes_on), early(m, "ends", ends)
+            begins, begins_behind = early(m, "begins", begins), early(m, "begins_behind", begins_behind)
         m.d.comb += [
             self.passes.ready.eq(~waits),
-            begin.eq(settled & (~walks | (done & look.last))),
+            begin.eq(begins | (advance & begins_behind)),
             self.busy.eq(waits | walks | self.o.valid),
         ]
         with m.If(~waits):
@@ -78,20 +92,18 @@ class RequestWalker(wiring.Component):
         live = Signal(reset_less=True)  # this row is
         below = Signal(len(waiting.live) - 1, reset_less=True)  # those below, but for the first row
         lowest = Signal(reset_less=True)  # no live row follows
-        done_row = Signal(reset_less=True)  # no word of this row does, or it is not live
-        done_look = Signal(reset_less=True)  # both
+        done_row = Signal(reset_less=True)  # no word of this row does, or it is not live; done_look: both
         left_words = Signal(12, reset_less=True)  # channel words behind this one
         to_look, to_row = Signal(reset_less=True), Signal(reset_less=True)  # a look, a row begins here
         words, single = Signal(12), Signal()  # ``left_words`` at a row's first word, and whether that is 0
-        step, advance = Signal(), Signal()
         m.d.sync += [
             words.eq(Mux(layer.depthwise, 0, layer.in_words - 1)),
             single.eq(layer.depthwise | (layer.in_words == 1)),
         ]
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
-            step.eq(advance & self.looks.valid & walks),
-            done.eq(step & (look.mark | done_look)),
+            step.eq(advance & goes_on),
+            done.eq(advance & ends),
             self.looks.ready.eq(done),
         ]
         with m.If(step):

@@ -73,7 +73,9 @@ class RowGate(wiring.Component):
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.pending.eq(0)
         with m.If(self.probe.valid & self.probe.last):
-            m.d.sync += [self.pending.eq(1), given.eq(self.row)]
+            m.d.sync += self.pending.eq(1)
+        with m.If(~self.pending):  # whatever comes: the last is that of the last probe, which is late
+            m.d.sync += given.eq(self.row)
 
         # The kernel rows inside the image, and outside.
         inside, outside = Signal(7), Signal(16)

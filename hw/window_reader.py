@@ -40,7 +40,7 @@ class WindowReader(wiring.Component):
     over that need an output word of their own, a word follows that is not read and has nothing new. A window
     without a pixel inside gives one word of zero points for each output word.
 
-    One word a cycle that ``read_grant`` allows (those that are not read need none), while there is ``room``;
+    One word a cycle that ``read_grant`` allows (those that are not read need none), while there is room;
     no cycle is lost between windows. ``read_data`` is expected two cycles after a granted read. Latency
     ``READ_LATENCY`` cycles from a window to its first read, ``LATENCY`` from a read to its word. Words cannot
     wait, but each of them is promised before.
@@ -48,9 +48,9 @@ class WindowReader(wiring.Component):
     Ports:
         layer: Constant from four cycles before the first window on.
         busy: High from the cycle after a window was taken until its last output word was promised.
-        room: An output word may be promised.
+        next_room: In the next cycle there is room: an output word may be promised.
         valid, o: Words; next_valid: in the next cycle there is one.
-        promised, place: Pulse, only while there is ``room``: an output word will come, and that is its place.
+        promised, place: Pulse, only while there is room: an output word will come, and that is its place.
     """
 
     READ_LATENCY = 1 + Queue.LATENCY
@@ -63,7 +63,7 @@ class WindowReader(wiring.Component):
     valid: Signal
     next_valid: Signal
     i: stream.Interface
-    room: Signal
+    next_room: Signal
     promised: Signal
 
     def __init__(self, config: ArrayConfig) -> None:
@@ -85,7 +85,7 @@ class WindowReader(wiring.Component):
             {
                 "layer": In(LayerSignature()),
                 "i": In(stream.Signature(WINDOW)),
-                "room": In(1),
+                "next_room": In(1),
                 "promised": Out(1),
                 "place": Out(PLACE),
                 "read_address": Out(ADDRESS_BITS),
@@ -147,10 +147,12 @@ class WindowReader(wiring.Component):
         row = Signal(16, reset_less=True)
         first, begun = Signal(reset_less=True), Signal(reset_less=True)  # ``begun``: the output pixel
 
-        go, over, step, take = Signal(), Signal(), Signal(), Signal()
+        # There is room, and a place for a read: in one register, since reader and walker hang on it.
+        go = Signal()
+        m.d.sync += go.eq(reads.next_room & self.next_room)
+        over, step, take = Signal(), Signal(), Signal()
         word_end, complete = Signal(), Signal()
         m.d.comb += [
-            go.eq(reads.room & self.room),
             step.eq(self.busy & go),
             word_end.eq(row_end & last_row),
             complete.eq(word_end & ~(waits & last_word & ~second)),

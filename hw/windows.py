@@ -25,7 +25,7 @@ class Windows(wiring.Component):
     promised before. A POOL's window without a pixel inside the image gives words of ``out_zero_point``.
 
     Throughput: one word read a cycle that ``read_grant`` allows (see :class:`WindowReader`), while there is
-    ``room``, without a gap between pixels or rows; for an ADD one in ``config.add_cycles`` cycles, two an
+    room, without a gap between pixels or rows; for an ADD one in ``config.add_cycles`` cycles, two an
     output word. Latency: ``READ_LATENCY`` cycles from a row to its first read; ``CODE_LATENCY`` or
     :meth:`add_latency` from the read of an output word's last input to it.
 
@@ -37,7 +37,7 @@ class Windows(wiring.Component):
         busy: High from the cycle after a row was taken until its last word was promised.
         read_address, read_en, read_grant, read_data: Reads CODES; the data is taken two cycles after one in
             which ``read_en`` and ``read_grant`` are high.
-        room: A word may be promised; without it nothing is read.
+        next_room: In the next cycle there is room: a word may be promised, without it nothing is read.
         promised, place: Pulse: a word will come, and that is its place.
         code_valid, code: Words of a POOL or CONCAT layer.
         operand_next, operand: Words for the adder, of a ``fused`` layer (see :class:`~.fused_add.FusedAdd`).
@@ -54,7 +54,7 @@ class Windows(wiring.Component):
     code_valid: Signal
     operand_next: Signal
     promised: Signal
-    room: Signal
+    next_room: Signal
     sum_valid: Signal
     rows: stream.Interface
 
@@ -69,7 +69,7 @@ class Windows(wiring.Component):
                 "read_en": Out(1),
                 "read_grant": In(1),
                 "read_data": In(data.ArrayLayout(signed(8), config.drain)),
-                "room": In(1),
+                "next_room": In(1),
                 "promised": Out(1),
                 "place": Out(PLACE),
                 "code_valid": Out(1),
@@ -115,7 +115,7 @@ class Windows(wiring.Component):
             self.read_en.eq(reader.read_en & paced),
             reader.read_grant.eq(self.read_grant & paced),
             reader.read_data.eq(self.read_data),
-            reader.room.eq(self.room),
+            reader.next_room.eq(self.next_room),
             self.promised.eq(reader.promised),
             self.place.eq(reader.place),
             max_pool.i.eq(reader.o),

@@ -45,7 +45,7 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
     # A slot is free a cycle after it was released.
     m.d.comb += [
         Assert(drained == (earlier + freed)[:PIXEL_BITS]),
-        Assert(~freed | (inside["slot"] == earlier[:SLOT_BITS])),
+        Assert(~freed | (inside["shown_0"] == earlier[:SLOT_BITS])),
     ]
 
     # The drain shows the pixel behind those that it has released, each of which was complete.
@@ -56,10 +56,12 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
         Assume(~dut.release | dut.complete),
     ]
 
-    # What the expander has called complete, cycle by cycle; it does not go back, nor do its taps.
-    shown = Signal(PIXEL_BITS)
-    complete = [dut.i.complete, *(inside[f"complete_{n}"] for n in range(MacBank.LATENCY - 1)), shown]
-    m.d.sync += shown.eq(complete[-2])
+    # What the expander has called complete, cycle by cycle, until it is shown, and a cycle later; it does not
+    # go back, nor do its taps.
+    shown, summed = Signal(PIXEL_BITS), Signal(PIXEL_BITS)
+    stages = [inside[f"complete_{n}"] for n in range(MacBank.LATENCY - 2)]
+    complete = [dut.i.complete, *stages, shown, summed]
+    m.d.sync += [shown.eq(stages[-1]), summed.eq(shown)]
     m.d.comb += [
         Assume((ahead(dut.i.complete) <= MARK_STEP) & (ahead(dut.i.complete) >= ahead(complete[1]))),
         *(
@@ -74,7 +76,9 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
         Assert(dut.complete == (shown != drained)),
     ]
 
-    # No product arrives for a pixel that is complete by then.
+    # No product arrives for a pixel whose sums are shown: the drain's, if it was complete a cycle ago.
+    sums = Signal()
+    m.d.sync += sums.eq(dut.complete)
     for t in GROUPS:
         pixel = dut.i.pixels[t]
         for n in range(1, MacBank.LATENCY):
@@ -83,15 +87,15 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
             m.d.sync += pixel.eq(before)
             m.d.comb += [
                 Assert(~adding | (slot == pixel[:SLOT_BITS])),
-                Assert(~adding | ((ahead(pixel) < SLOTS) & (ahead(pixel) >= ahead(complete[n + 1])))),
+                Assert(~adding | ((ahead(pixel) + freed < SLOTS) & (ahead(pixel) >= ahead(complete[n + 1])))),
             ]
-        m.d.comb += Assert(~dut.complete | ~adding | (slot != drained[:SLOT_BITS]))
+        m.d.comb += Assert(~sums | ~adding | (slot != inside["shown_0"]))
 
     # What is there twice is the same.
     for name in filter(re.compile(r"(adding|slot|fresh)_\d_\d_1").fullmatch, inside):
         m.d.comb += Assert(begin | (inside[name] == inside[name[:-2]]))
     for name in filter(re.compile(r"shown_\d").fullmatch, inside):
-        m.d.comb += Assert(begin | (inside[name] == drained[:SLOT_BITS]))
+        m.d.comb += Assert(begin | (inside[name] == earlier[:SLOT_BITS]))
 
     # Of any pixel: touched is what has taken a tap since its slot was another's.
     number = Signal(PIXEL_BITS)

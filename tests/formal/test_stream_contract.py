@@ -149,7 +149,7 @@ CLAIMS: dict[type[wiring.Component], Claim] = {
     PacketReceiver: Claim(PacketReceiver, withdrawn=LEFTOVERS),
     PacketSender: Claim(PacketSender),
     Queue: Claim(lambda: Queue(8, 4)),
-    RequestWalker: Claim(RequestWalker, trust=True),
+    RequestWalker: Claim(lambda: RequestWalker(late=True), trust=True),
     Requantiser: Claim(lambda: Requantiser(CONFIG), _as_documented),
     RowFinder: Claim(lambda: RowFinder(CONFIG), _one_row_at_a_time, trust=True),
     RowGate: Claim(RowGate, _one_row_at_a_time),

@@ -22,7 +22,7 @@ def filling(windows: Windows) -> Testbench:
 
     async def bench(ctx: SimulatorContext) -> None:
         drive(ctx, windows.layer, **LAYER.fields())
-        drive(ctx, windows, read_grant=0, room=1)
+        drive(ctx, windows, read_grant=0, next_room=1)
         await ctx.tick().repeat(3)
         drive(ctx, windows.rows, valid=1, payload=LAYER.row(0))
         await ctx.tick().until(windows.rows.ready)

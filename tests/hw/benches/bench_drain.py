@@ -52,12 +52,15 @@ class Bench:
             self.released.append(cycle())
 
     async def _show(self) -> None:
-        """Shows each pixel in the cycle in which the drain asks for it, and lets words begin now and then."""
+        """Shows each pixel in the cycle in which the drain asks for it, its sums a cycle later, and lets
+        words begin now and then."""
         dut = self.dut
         shapes = Drain(self.config)
         touches, acc = packer(shapes.touches.shape()), packer(shapes.acc.shape())
+        sums = 0
         while True:
             await FallingEdge(dut.clk)
+            dut.acc.value = sums
             dut.may.value = int(not self.hold and self.rng.random() >= self.stall)
             n = len(self.released)
             complete = n < len(self.pixels) and self.rng.random() >= self.stall and not int(dut.rst.value)
@@ -67,7 +70,7 @@ class Bench:
                 assert int(dut.pixel.value) == n % NUMBERS
                 dut.touched.value = int(any(pixel.touches))
                 dut.touches.value = touches(pixel.touches)
-                dut.acc.value = acc(pixel.acc)
+                sums = acc(pixel.acc)
 
     async def begin(self, **fields: int) -> None:
         """Start a layer."""
@@ -233,7 +236,7 @@ async def words_of_strips(dut: Any, stall: float, kind: str, everything: float) 
 
 @cocotb.test()
 async def a_word_a_cycle(dut: Any) -> None:
-    """No gap between words, pixels, strips; latency from the cycle that shows a pixel."""
+    """No gap between words, pixels, strips; latency from the cycle in which the first begins."""
     bench = Bench(dut)
     await start(dut)
     for _ in range(9):

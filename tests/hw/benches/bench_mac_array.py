@@ -45,20 +45,23 @@ class Bench:
         self.macs += int(self.dut.macs.value)
 
     async def _drain(self) -> None:
-        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete."""
+        """Takes pixels in order, at most one a cycle, each in a cycle in which it is complete, and its sums
+        in the next one."""
         dut, config = self.dut, self.config
         unpack = unpacker(MacArray(config).touches.shape())
+        released, touches = False, [0]
         while True:
             await FallingEdge(dut.clk)
+            if released:
+                acc = int(dut.acc.value)
+                lanes = [acc >> lane * ACC_BITS for lane in range(config.total_lanes)]
+                self.drained.append((cycle(), touches, [wrap(value) for value in lanes]))
             ready = not self.holding and self.rng.random() >= self.stall and not int(dut.rst.value)
             released = ready and bool(int(dut.complete.value))
             dut.release.value = int(released)
             if released:
                 touches = unpack(int(dut.touches.value))
                 assert int(dut.touched.value) == any(touches)
-                acc = int(dut.acc.value)
-                lanes = [acc >> lane * ACC_BITS for lane in range(config.total_lanes)]
-                self.drained.append((cycle() + 1, touches, [wrap(value) for value in lanes]))
             await RisingEdge(dut.clk)
             dut.release.value = 0
             if released:

@@ -57,7 +57,8 @@ class Bench:
         self.reads: list[int] = []  # cycles, counted by ``now``
         self.now = self.owed = 0
         self.arriving = [0] * (CodeMemory.LATENCY - 1)
-        dut.read_grant.value = dut.room.value = dut.operand_next.value = 0
+        self.room = False  # what was said to be in this cycle
+        dut.read_grant.value = dut.next_room.value = dut.operand_next.value = 0
         every_cycle(dut, self._read)
         every_cycle(dut, self._owe)
 
@@ -72,8 +73,9 @@ class Bench:
         self.arriving.append(codes)
         dut.read_data.value = self.arriving.pop(0)
         dut.read_grant.value = int(self.rng.random() >= self.stall)
-        assert not int(dut.promised.value) or int(dut.room.value)
-        dut.room.value = int(self.rng.random() >= self.full)
+        assert not int(dut.promised.value) or self.room
+        self.room = bool(int(dut.next_room.value))
+        dut.next_room.value = int(self.rng.random() >= self.full)
 
     def _owe(self) -> None:
         """``busy`` says in each cycle whether words of rows taken have still to be promised; none comes
