@@ -88,6 +88,9 @@ class MacArray(wiring.Component):
         coming: list[data.View[data.ArrayLayout]] = []
         macs = []
         counts = []
+        # Banks lie apart: their expanders look at a pixel of a cycle ago.
+        pixel, released = Signal(PIXEL_BITS, reset_less=True), Signal()
+        m.d.sync += [pixel.eq(self.pixel), released.eq(self.release)]
         starts = Signal(len(column_starts(layer, config)))
         m.d.sync += starts.eq(Cat(column_starts(layer, config)))
         for b in range(config.banks):
@@ -98,8 +101,8 @@ class MacArray(wiring.Component):
             wiring.connect(m, wiring.flipped(self.i[b]), expander.i)
             m.d.comb += [
                 expander.start.eq(self.start),
-                expander.pixel.eq(self.pixel),
-                expander.release.eq(self.release),
+                expander.pixel.eq(pixel),
+                expander.release.eq(released),
                 bank.i.eq(expander.o),
                 bank.start.eq(self.start),
                 bank.pixel.eq(self.pixel),

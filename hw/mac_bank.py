@@ -122,12 +122,16 @@ class MacBank(wiring.Component):
             ]
 
         after = Signal(PIXEL_BITS, init=1, reset_less=True)  # the number of the pixel after the one shown
-        # The slot that is shown, for each side.
-        shown = [_twin(side, SLOT_BITS, name=f"shown_{side}") for side in range(self._sides)]
         # A slot is known to be free a cycle late, since the drain's decision comes from far away: the
-        # expander goes by its pixel of a cycle ago, too.
+        # expander goes by its pixel of a cycle before that. The slot that is freed is the one that is shown,
+        # of which each side has a register. It counts for itself, since of equal ones Yosys makes one.
         freed = Signal()
-        m.d.sync += [freed.eq(self.release), *(slot.eq(self.pixel) for slot in shown)]
+        m.d.sync += freed.eq(self.release)
+        shown = [Signal(SLOT_BITS, name=f"shown_{side}") for side in range(self._sides)]
+        with m.If(freed):
+            m.d.sync += [slot.eq(slot + 1) for slot in shown]
+        with m.If(self.start):
+            m.d.sync += [slot.eq(0) for slot in shown]
         complete = [Signal(PIXEL_BITS, name=f"complete_{n}") for n in range(self.LATENCY - 2)]
         touches = [
             self._accumulate(
@@ -164,7 +168,10 @@ class MacBank(wiring.Component):
         m.d.sync += [
             Assert(~self.release | self.complete, "drained before it is complete"),
             Assert(~self.complete | (after == (self.pixel + 1)[:PIXEL_BITS]), "another pixel than the next"),
-            *(Assert(~freed | (slot == shown[0]), "another slot") for slot in shown[1:]),
+            *(
+                Assert(~freed | ((slot + 1)[:SLOT_BITS] == self.pixel[:SLOT_BITS]), "another slot")
+                for slot in shown
+            ),
             Assert(~(write.en.any() & read.en), "weights are written while they are read"),
         ]
         return m
