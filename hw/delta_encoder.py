@@ -10,6 +10,7 @@ from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 from stillframe.contract.layer import Mode
 
 from .code_memory import CodeMemory
+from .handed_on import handed_on
 from .payloads import code_word
 from .signatures import LayerSignature
 
@@ -74,8 +75,6 @@ class DeltaEncoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config, layer = self._config, self.layer
-        zero_point = layer.out_zero_point
-
         valid, words = [self.i.valid], [self.i.p]
         for n in range(1, self.LATENCY + 1):
             word, full = (
@@ -90,8 +89,16 @@ class DeltaEncoder(wiring.Component):
         # all that is written.
         arrived = self.READ + CodeMemory.LATENCY
         threshold = Mux(layer.key, 0, layer.threshold)
-        most, least, delta_mode = Signal(signed(9)), Signal(signed(9)), Signal()
-        m.d.sync += [most.eq(threshold), least.eq(-threshold), delta_mode.eq(layer.out_mode == Mode.DELTA)]
+        constants = {
+            "key": layer.key,
+            "zero_point": layer.out_zero_point,
+            "most": threshold,
+            "least": -threshold,
+            "delta": layer.out_mode == Mode.DELTA,
+            "direct": layer.out_mode == Mode.DIRECT,
+        }
+        parts = 4 if config.banks > 1 else 1  # of the elements
+        handed = {name: handed_on(m, name, value, parts, valid[arrived]) for name, value in constants.items()}
         changes, some = Signal(config.drain), Signal(reset_less=True)
         m.d.sync += some.eq(changes.any())
         with m.If(self.clear):
@@ -111,6 +118,9 @@ class DeltaEncoder(wiring.Component):
             self.event_address.eq(layer.out_events_base + words[-2].offset),
         ]
         for d in range(config.drain):
+            key, zero_point, most, least, delta_mode, direct_mode = (
+                copies[d * parts // config.drain] for copies in handed.values()
+            )
             last_sent = Signal(signed(8), name=f"last_sent_{d}", reset_less=True)
             before = Signal(signed(8), name=f"before_{d}", reset_less=True)
             difference = Signal(signed(9), name=f"difference_{d}", reset_less=True)
@@ -123,7 +133,7 @@ class DeltaEncoder(wiring.Component):
             code = Mux(sent, words[-2].codes[d], kept)
             real = words[-2].valid[d]
             m.d.sync += [
-                last_sent.eq(Mux(layer.key, zero_point, self.codes_data[d])),
+                last_sent.eq(Mux(key, zero_point, self.codes_data[d])),
                 before.eq(last_sent),
                 difference.eq(words[arrived + 1].codes[d] - last_sent),
                 kept.eq(before),
@@ -134,11 +144,5 @@ class DeltaEncoder(wiring.Component):
                 self.store_codes[d].eq(code),
             ]
             m.d.comb += [changes[d].eq(sent), self.event_values[d].eq(Mux(delta_mode, event, level))]
-            with m.Switch(layer.out_mode):
-                with m.Case(Mode.DELTA):
-                    m.d.sync += self.o[d].eq(sent)
-                with m.Case(Mode.DIRECT):
-                    m.d.sync += self.o[d].eq(real & (code != zero_point))
-                with m.Default():
-                    m.d.sync += self.o[d].eq(real)
+            m.d.sync += self.o[d].eq(Mux(delta_mode, sent, real & (~direct_mode | (code != zero_point))))
         return m

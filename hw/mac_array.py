@@ -11,7 +11,6 @@ from amaranth.lib.wiring import In, Out
 
 from stillframe.contract.array import ADDRESS_BITS, ArrayConfig
 
-from .early import early
 from .mac_bank import COLUMN_LANES, MacBank
 from .payloads import ACCUMULATOR, PIXEL_BITS, event
 from .side_columns import column_starts
@@ -143,17 +142,25 @@ class MacArray(wiring.Component):
             counts.append(Mux(counting, count, 0))
             macs.append(Mux(layer.depthwise, count, Mux(counting, each, 0)))
         if config.banks > 1:
-            # Banks lie apart and all of the drain hangs on this: one register instead of one of each bank.
+            # Banks lie apart and all of the drain hangs on this: registers of all instead of each one's. Its
+            # decision comes late: between what holds with it and without it the next cycle chooses.
             kept, freed = (
                 (
-                    early(m, f"complete_{name}", Cat(one[n].complete for one in coming).all()),
-                    early(m, f"touched_{name}", Cat(one[n].touched for one in coming).any()),
+                    Signal(name=f"complete_{name}"),
+                    Signal(name=f"touched_{name}", reset_less=True),
                 )
-                for n, name in enumerate(("kept", "freed"))
+                for name in ("kept", "freed")
             )
+            for n, (all_complete, some_touched) in enumerate((kept, freed)):
+                m.d.sync += [
+                    all_complete.eq(Cat(one[n].complete for one in coming).all() & ~self.start),
+                    some_touched.eq(Cat(one[n].touched for one in coming).any()),
+                ]
+            m.d.comb += [
+                self.complete.eq(Mux(released, freed[0], kept[0])),
+                self.touched.eq(Mux(released, freed[1], kept[1])),
+            ]
             m.d.sync += [
-                self.complete.eq(Mux(self.release, freed[0], kept[0]) & ~self.start),
-                self.touched.eq(Mux(self.release, freed[1], kept[1])),
                 Assert(self.complete == complete.all(), "banks and array disagree"),
                 Assert(~self.complete | (self.touched == touched.any()), "banks and array disagree"),
             ]

@@ -68,8 +68,9 @@ class MacBank(wiring.Component):
     def __init__(self, config: ArrayConfig, number: int = 0) -> None:
         self._config = config
         self._number = number
-        # Banks of a large array reach across the chip: what steers accumulators is there once for each half.
-        self._sides = 2 if config.banks > 1 and config.group % 2 == 0 else 1
+        # Banks of a large array reach across the chip: what steers accumulators is there once for each half
+        # or quarter.
+        self._sides = next(n for n in (4, 2, 1) if config.group % n == 0) if config.banks > 1 else 1
         coming = {"coming": Out(COMING)} if config.banks > 1 else {}
         super().__init__(
             {
@@ -200,13 +201,16 @@ class MacBank(wiring.Component):
             m.d.sync += touched.eq(0)
 
         # Beside the products on their way: whether they are added, where, and whether they start the sum.
-        stage: tuple[Value, Value, Value] = enable, slot, ~touched.bit_select(slot, 1)
-        for n in range(1, self.LATENCY - 1):
-            stage = self._steer(m, stage, f"{t}_{n}")
+        stages: list[tuple[Value, Value, Value]] = [(enable, slot, ~touched.bit_select(slot, 1))]
+        for n in range(1, self.LATENCY):
+            left = self.LATENCY - 1 - n
+            stages = [
+                self._steer(m, stages[side * len(stages) // copies], f"{t}_{n}", side)
+                for copies in [max(1, self._sides >> left)]
+                for side in range(copies)
+            ]
         places = len(products) // self._sides
-        for side in range(self._sides):
-            name = f"{t}_{self.LATENCY - 1}"
-            steer = self._steer(m, stage, name, side)
+        for side, steer in enumerate(stages):
             there = range(side * places, (side + 1) * places)
             memory = f"sums_{t}" if self._sides == 1 else f"sums_{t}_{side}"
             lanes = {self._config.lane(t, s): products[s] for s in there}
@@ -253,6 +257,6 @@ class MacBank(wiring.Component):
 
 
 def _twin(side: int, bits: int, name: str) -> Signal:
-    """A register that holds the same on each side. They begin with different values: of equal registers
-    Yosys makes one."""
-    return Signal(bits, name=name, init=(1 << bits) - 1 if side else 0, reset_less=True)
+    """A register that holds the same on each side. Every other one begins with another value: of equal
+    registers Yosys makes one."""
+    return Signal(bits, name=name, init=(1 << bits) - 1 if side % 2 else 0, reset_less=True)

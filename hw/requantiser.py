@@ -126,13 +126,13 @@ class Requantiser(wiring.Component):
                 lane.multiplier.eq(channel.multiplier),
                 lane.right.eq(channel.right),
                 lane.left.eq(channel.left),
-                *(getattr(lane, name).eq(value) for name, value in limits.items()),
+                *(getattr(lane, name).eq(value) for name, value in limits[2 * d // drain].items()),
                 o.p.codes[d].eq(lane.code),
             ]
         return m
 
-    def _limits(self, m: Module, own: Signal, advance: Signal) -> dict[str, Signal]:
-        """What the lanes add to a word's codes and hold them within, each when they use it.
+    def _limits(self, m: Module, own: Signal, advance: Signal) -> list[dict[str, Signal]]:
+        """What the lanes of either half add to a word's codes and hold them within, each when they use it.
 
         Args:
             own: Of the words taken last, by the cycles since.
@@ -146,12 +146,16 @@ class Requantiser(wiring.Component):
             "act_min": (lane.CLAMPED, layer.own_min, layer.act_min),
             "act_max": (lane.CLAMPED, layer.own_max, layer.act_max),
         }
-        limits = {"round_once": Signal(name="round_once", reset_less=True)}
+        # Rounding hangs on it across the chip: one for each half. They begin with different values, since of
+        # equal registers Yosys makes one.
+        round_once = [Signal(name=f"round_once_{side}", init=side, reset_less=True) for side in range(2)]
+        limits = [{"round_once": once} for once in round_once]
         after = (
             Parameters.LATENCY - 2
         )  # own[after + n] is that of the word whose z the lanes had n - 1 cycles ago
         with m.If(advance):
-            m.d.sync += limits["round_once"].eq(layer.round_once & (own[after + lane.ROUNDED] | ~layer.fused))
+            rounds = layer.round_once & (own[after + lane.ROUNDED] | ~layer.fused)
+            m.d.sync += [once.eq(rounds) for once in round_once]
         for name, (cycles, *values) in used.items():
             # Of a layer's own words and of the others.
             of_own, of_others, limit = (
@@ -161,5 +165,6 @@ class Requantiser(wiring.Component):
             m.d.sync += [of_own.eq(values[0]), of_others.eq(values[1])]
             with m.If(advance):
                 m.d.sync += limit.eq(Mux(own[after + cycles], of_own, of_others))
-            limits[name] = limit
+            for side in limits:
+                side[name] = limit
         return limits

@@ -29,7 +29,8 @@ class RescaleLane(wiring.Component):
     ``twice`` comes :attr:`LATENCY` cycles after the operands, which are all taken together, one set a cycle.
 
     Attributes:
-        code, zero_point: int8. multiplier: Q31. shift: 0 to 15.
+        code: int8. multiplier: Q31. shift: 0 to 15.
+        zero_point: int8; with ``negate`` its complement, ``~zero_point``.
         negate: TFLite subtracts by a negative multiplier, which rounds halves the other way.
         twice: Within 2**29.
     """
@@ -65,9 +66,9 @@ class RescaleLane(wiring.Component):
                 value = delayed
             return delayed
 
-        # 1: the distance; ~a - ~b is b - a.
+        # 1: the distance; ~a - ~b is b - a. All lanes have the same zero point, so it comes complemented.
         flip = self.negate.replicate(8).as_signed()
-        distance = register("distance", (self.code ^ flip) - (self.zero_point ^ flip))
+        distance = register("distance", (self.code ^ flip) - self.zero_point)
         multiplier, shift = register("multiplier", self.multiplier), register("shift", self.shift)
 
         # 2, 3: two multipliers' own registers.

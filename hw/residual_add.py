@@ -63,6 +63,7 @@ class ResidualAdd(wiring.Component):
         multiplier = Signal(31, reset_less=True)
         shift = Signal(4, reset_less=True)
         negate = Signal(reset_less=True)
+        flip = layer.subtract.replicate(8).as_signed()
         m.d.sync += [
             codes.eq(codes.as_value() >> 8 * lanes),
             part.eq(Cat(self.valid, part)),
@@ -71,7 +72,7 @@ class ResidualAdd(wiring.Component):
         with m.If(self.valid):
             m.d.sync += [
                 codes.eq(word.codes if config.add_cycles == 1 else Cat(word.codes[d] for d in self._order)),
-                zero_point.eq(Mux(self.i.second, layer.second_zero_point, layer.in_zero_point)),
+                zero_point.eq(Mux(self.i.second, layer.second_zero_point ^ flip, layer.in_zero_point)),
                 multiplier.eq(Mux(self.i.second, layer.second_multiplier, layer.in_multiplier)),
                 shift.eq(Mux(self.i.second, layer.second_shift, layer.in_shift)),
                 negate.eq(self.i.second & layer.subtract),

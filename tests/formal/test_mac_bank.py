@@ -92,7 +92,7 @@ def _slots(m: Module, dut: Any, inside: Inside) -> None:
         m.d.comb += Assert(~sums | ~adding | (slot != inside["shown_0"]))
 
     # What is there twice is the same.
-    for name in filter(re.compile(r"(adding|slot|fresh)_\d_\d_1").fullmatch, inside):
+    for name in filter(re.compile(r"(adding|slot|fresh)_\d_\d_[1-3]").fullmatch, inside):
         m.d.comb += Assert(begin | (inside[name] == inside[name[:-2]]))
     for name in filter(re.compile(r"shown_\d").fullmatch, inside):
         m.d.comb += Assert(begin | (inside[name] == earlier[:SLOT_BITS]))

@@ -22,8 +22,9 @@ def rescaled(operands: list[tuple[int, Operand]]) -> list[int]:
             if cycle < len(operands):
                 code, operand = operands[cycle]
                 ctx.set(lane.code, code)
-                for name in ("zero_point", "multiplier", "shift", "negate"):
+                for name in ("multiplier", "shift", "negate"):
                     ctx.set(getattr(lane, name), getattr(operand, name))
+                ctx.set(lane.zero_point, ~operand.zero_point if operand.negate else operand.zero_point)
             await ctx.tick()
             if cycle >= lane.LATENCY - 1:
                 came.append((ctx.get(lane.twice) + 1) >> 1)
