@@ -18,8 +18,8 @@ class DistantQueue(Queue):
     at the consumer as without the first.
 
     Args:
-        late: The consumer's ``ready`` comes late in its cycle: it steers three registers, none of payloads,
-            and what is given is a choice of two instead of a register.
+        late: The consumer's ``ready`` comes late in its cycle: it steers two registers, none of payloads,
+            and what is given is a choice of two instead of a register, as is ``next_room``.
     """
 
     def __init__(self, shape: ShapeLike, depth: int, margin: int = 1, *, late: bool = False) -> None:
@@ -34,10 +34,7 @@ class DistantQueue(Queue):
         write, read = storage.write_port(), storage.read_port(domain="comb")
         arrived, came = Signal(len(payload), reset_less=True), Signal()
         first, filled = Signal(len(payload), reset_less=True), Signal()
-        held, holds = (
-            Signal(len(payload), reset_less=True),
-            Signal(),
-        )  # the one in front of the first, if late
+        held, holds = Signal(len(payload), reset_less=True), Signal()  # in front of the first, if late
         produce, consume = Signal(range(rows)), Signal(range(rows))
         waiting, some = Signal(range(rows + 1)), Signal()  # payloads in the memory, and whether there are any
         count, left = Signal(range(self._depth + 2)), Signal()  # the one that left, if late, not counted yet
@@ -69,15 +66,23 @@ class DistantQueue(Queue):
             arrived.eq(payload),
             came.eq(taken),
             count.eq(count + taken - (left if self._late else gone)),
-            self.next_room.eq(Mux(taken == gone, same, Mux(gone, less, more))),
             self.room.eq(self.next_room),
             waiting.eq(waiting + stored - fetched),
             some.eq(stored | Mux(free, waiting > 1, some)),
         ]
+        rooms = (
+            Mux(taken, more, same),
+            Mux(taken, same, less),
+        )  # what room there is if none leaves, if one does
         if self._late:
+            kept, freed = Signal(init=1), Signal(init=1)  # which of both it was is known in the next cycle
+            m.d.sync += [kept.eq(rooms[0]), freed.eq(rooms[1])]
+            m.d.comb += self.next_room.eq(Mux(left, freed, kept))
             m.d.sync += [left.eq(gone), holds.eq(self.o.valid & ~self.o.ready)]
             with m.If(~holds):
                 m.d.sync += held.eq(first)
+        else:
+            m.d.sync += self.next_room.eq(Mux(gone, rooms[1], rooms[0]))
         with m.If(stored):
             m.d.sync += produce.eq(Mux(produce == rows - 1, 0, produce + 1))
         with m.If(fetched):

@@ -173,24 +173,30 @@ class LaneSums(wiring.Component):
     ) -> tuple[dict[tuple[int, int, int, int], Signal], dict[tuple[int, int], Signal]]:
         """Whether outputs are in the word and were touched: by parts, in a layer that is not depthwise; and
         by bank and lane group in one that is. In registers: much hangs on them."""
-        config, layer = self._config, self.layer
-        plain: dict[tuple[int, int, int, int], Signal] = {}
+        config = self._config
+        depthwise = Signal(reset_less=True)
+        m.d.sync += depthwise.eq(self.layer.depthwise)
+        plain_gates: dict[tuple[int, int, int, int], Signal] = {}
+        shown: dict[tuple[int, ...], Value] = {}
         for d in range(config.drain):
             for b, lane in self._outputs(d):
-                part = b, group, *numbers = self._part(b, lane, d)
-                if part not in plain:
-                    plain[part] = gate = Signal(name="plain_{}_{}_{}_{}".format(*part), reset_less=True)
-                    shown = self._is_output(b, *numbers) & ~layer.depthwise
-                    m.d.sync += gate.eq(self.touches[b][group] & shown)
-        depthwise = {
+                part = _, group, *numbers = self._part(b, lane, d)
+                if part in plain_gates:
+                    continue
+                if (b, *numbers) not in shown:
+                    shown[b, *numbers] = self._is_output(m, b, *numbers) & ~depthwise
+                gate = Signal(name="plain_{}_{}_{}_{}".format(*part), reset_less=True)
+                m.d.sync += gate.eq(self.touches[b][group] & shown[b, *numbers])
+                plain_gates[part] = gate
+        depthwise_gates = {
             (b, t): Signal(name=f"depthwise_{b}_{t}", reset_less=True)
             for b in range(config.banks)
             for t in range(config.taps)
         }
-        m.d.sync += [gate.eq(self.touches[b][t] & layer.depthwise) for (b, t), gate in depthwise.items()]
-        return plain, depthwise
+        m.d.sync += [gate.eq(self.touches[b][t] & depthwise) for (b, t), gate in depthwise_gates.items()]
+        return plain_gates, depthwise_gates
 
-    def _is_output(self, b: int, lane: int, d: int) -> Value:
+    def _is_output(self, m: Module, b: int, lane: int, d: int) -> Value:
         """Whether a part's outputs are in the word."""
         common = self._common_bits
         unit = (b >> self.layer.share_log2)[:3]
@@ -198,5 +204,7 @@ class LaneSums(wiring.Component):
         for place in self._column_places:
             if place >= common and lane >> place - common & 1:
                 own = Mux(self._alike(place), own & ~(1 << place - common), own)
-        output = (unit << self._lane_bits - common) | own
+        number = (unit << self._lane_bits - common) | own
+        output = Signal(number.shape(), name=f"output_{b}_{lane}_{d}", reset_less=True)
+        m.d.sync += output.eq(number)
         return output == (self.word << self._word_bits - common) | d
