@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -97,11 +98,22 @@ class Drain(wiring.Component):
         if config.banks > 1:
             # What they say together of the pixel comes late: all else is settled beside it.
             may_begin, may_end = early(m, "may_begin", may_begin), early(m, "may_end", may_end)
+        ends, passes = may_end & last_pixel, passing & last_pixel  # the strip
+        # Whether it is the last word: behind a word, behind a pixel, or else.
+        first_ends, coming_ends = (self._single(one, words) for one in (strip, self.strips.p))
+        coming_ends = self.strips.valid & coming_ends
+        behind_word: Value = word + 2 == Mux(strip.final, *reversed(words))
+        behind_pixel: Value = Mux(last_pixel, coming_ends, first_ends)
+        else_ends: Value = Mux(active, last_word, coming_ends)
+        if config.banks > 1:
+            ends, passes = early(m, "ends", ends), early(m, "passes", passes)
+            behind_pixel, else_ends = early(m, "behind_pixel", behind_pixel), early(m, "else_ends", else_ends)
         m.d.comb += [
             self.begins.eq(self.complete & may_begin & (self.touched | ~passing)),
             self.release.eq(self.complete & (may_end | (passing & ~self.touched))),
-            self.strips.ready.eq(~active | (self.release & last_pixel)),
+            self.strips.ready.eq(~active | (self.complete & (ends | (passes & ~self.touched)))),
         ]
+        m.d.sync += last_word.eq(Mux(self.release, behind_pixel, Mux(self.begins, behind_word, else_ends)))
 
         # Where its words belong: after what is decided, before a strip that is taken replaces this one.
         begun, released, taken = self.begins, self.release, self.strips.ready
@@ -114,14 +126,13 @@ class Drain(wiring.Component):
         beyond = Signal(signed(14), reset_less=True)
         m.d.sync += beyond.eq(layer.kernel_columns - layer.in_width)
         with m.If(self.begins):
-            m.d.sync += [word.eq(word + 1), last_word.eq(word + 2 == Mux(strip.final, *reversed(words)))]
+            m.d.sync += word.eq(word + 1)
         with m.If(begun):
             m.d.sync += [offset.eq(offset + layer.out_width), row.eq(row + 1)]
         with m.If(self.release):
             m.d.sync += [
                 self.pixel.eq(self.pixel + 1),
                 word.eq(0),
-                last_word.eq(Mux(strip.final, *reversed(words)) == 1),
                 strip.count.eq(strip.count - 1),
                 last_pixel.eq(strip.count == 2),
             ]
@@ -139,7 +150,6 @@ class Drain(wiring.Component):
                 active.eq(self.strips.valid),
                 passing.eq(self.strips.valid & ~self.strips.p.everything),
                 strip.eq(self.strips.p),
-                last_word.eq(self.strips.valid & (Mux(self.strips.p.final, *reversed(words)) == 1)),
                 last_pixel.eq(self.strips.p.count == 1),
             ]
         with m.If(taken):
@@ -199,6 +209,10 @@ class Drain(wiring.Component):
             Assert(~self.o.valid | self.o.ready, "a word that is not taken"),
         ]
         return m
+
+    def _single(self, strip: data.View[data.StructLayout], words: Sequence[Value]) -> Value:
+        """Whether a strip's pixels have one word."""
+        return Mux(strip.final, *reversed(words)) == 1
 
     def _later(self, m: Module, signal: Any) -> Any:
         """A signal or a view of one, a cycle later."""

@@ -63,6 +63,9 @@ class ResidualAdd(wiring.Component):
         multiplier = Signal(31, reset_less=True)
         shift = Signal(4, reset_less=True)
         negate = Signal(reset_less=True)
+        # Which operand comes is known beforehand, since they take turns: what is chosen by it lies far apart.
+        second = Signal()
+        m.d.sync += Assert(~self.valid | (self.i.second == second), "another operand's turn")
         flip = layer.subtract.replicate(8).as_signed()
         m.d.sync += [
             codes.eq(codes.as_value() >> 8 * lanes),
@@ -71,11 +74,12 @@ class ResidualAdd(wiring.Component):
         ]
         with m.If(self.valid):
             m.d.sync += [
+                second.eq(~self.i.second),
                 codes.eq(word.codes if config.add_cycles == 1 else Cat(word.codes[d] for d in self._order)),
-                zero_point.eq(Mux(self.i.second, layer.second_zero_point ^ flip, layer.in_zero_point)),
-                multiplier.eq(Mux(self.i.second, layer.second_multiplier, layer.in_multiplier)),
-                shift.eq(Mux(self.i.second, layer.second_shift, layer.in_shift)),
-                negate.eq(self.i.second & layer.subtract),
+                zero_point.eq(Mux(second, layer.second_zero_point ^ flip, layer.in_zero_point)),
+                multiplier.eq(Mux(second, layer.second_multiplier, layer.in_multiplier)),
+                shift.eq(Mux(second, layer.second_shift, layer.in_shift)),
+                negate.eq(second & layer.subtract),
             ]
 
         # What goes along with the codes, until both operands are there.

@@ -93,6 +93,9 @@ class FrameReceiver(wiring.Component):
         value = Signal(8)  # goes into the word
         ended, complete = Signal(), Signal()  # the byte was its payload's last, its pixel's last
         at = Signal(self._drain)  # a bit for the element that it goes into
+        # It goes into it in this cycle; all of the word is emptied. In registers: elements lie far apart.
+        putting, emptying = Signal(self._drain), Signal()
+        m.d.sync += [putting.eq(0), emptying.eq(0)]
         first = Signal()  # the next word is its pixel's first
         of_row, of_step = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
 
@@ -130,9 +133,8 @@ class FrameReceiver(wiring.Component):
                         m.d.sync += progress.truncated.eq(1)
                     with m.Else():
                         m.next = "SETTLE"
-            with m.State("SETTLE"):  # the position is compared, and the next word emptied
-                self._fill(m, value)
-                m.d.sync += [at.eq(1 << first_element), offset.eq(of_row + of_step)]
+            with m.State("SETTLE"):  # the position is compared, and the next word emptied, a cycle later
+                m.d.sync += [emptying.eq(1), at.eq(1 << first_element), offset.eq(of_row + of_step)]
                 m.next = "MOVE"
             with m.State("MOVE"):
                 with m.If(beyond):
@@ -165,10 +167,9 @@ class FrameReceiver(wiring.Component):
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [value.eq(byte.value), ended.eq(byte.last), complete.eq(final)]
                 with m.If(self.i.valid):
-                    m.d.sync += channel.eq(channel + 1)
+                    m.d.sync += [channel.eq(channel + 1), putting.eq(at)]
                     m.next = "PUT"
             with m.State("PUT"):
-                self._put(m, value, at)
                 m.d.sync += at.eq(at << 1)
                 m.next = "BYTE"
                 with m.If(ended & (~complete | (remaining != 1))):
@@ -191,6 +192,9 @@ class FrameReceiver(wiring.Component):
                 with m.If(self.i.valid & byte.last):
                     m.next = "SKIP"
 
+        with m.If(emptying):
+            self._fill(m, value)
+        self._put(m, value, putting)
         with m.If(progress.begin & progress.idle):  # a word that waits keeps its place in any case
             m.d.sync += [
                 *(s.eq(0) for s in (x, y, row, mask, channel, skipped)),
