@@ -102,10 +102,11 @@ WORD = 16
 
 PLAN = {
     "85F": (
-        # The last bank's lanes lie beside the requantiser's: a row is too short for all.
-        Blocks(MULTIPLIER, r"array\.bank_[012]\.multiplier_(\d+)\.", ((10, ALL),), WORD),
+        # Above their weights and below, so that neither side is crowded.
+        Blocks(MULTIPLIER, r"array\.bank_[01]\.multiplier_(\d+)\.", ((10, ALL),), WORD),
+        Blocks(MULTIPLIER, r"array\.bank_2\.multiplier_(\d+)\.", ((10, 10), (34, ALL)), WORD),
         Blocks(MULTIPLIER, r"array\.bank_3\.multiplier_(\d+)\.", ((34, ALL),), WORD),
-        Blocks(MULTIPLIER, r"requantiser\.lane_(\d+)\.(?:low|high)_low\.", ((34, ALL),), WORD),
+        Blocks(MULTIPLIER, r"requantiser\.lane_(\d+)\.(?:low|high)_low\.", ((34, 28), (58, ALL)), WORD),
         Blocks(MULTIPLIER, r"requantiser\.lane_(\d+)\.(?:low|high)_high\.", ((58, ALL),), WORD),
         Blocks(MULTIPLIER, r"windows\.adder\.lane_(\d+)\.", ((58, ALL),)),
         # Yosys's weights are 32 bits wide: four blocks are a bank's word.

@@ -58,7 +58,6 @@ class DistantQueue(Queue):
             Assert(~stored | (waiting != rows), "no place for what arrives"),
             Assert(some == (waiting != 0), "none waits, or some"),
             Assert(filled | ~some, "one waits where none is given"),
-            Assert(self.next_room == (level <= most), "another room"),
             Assert(level == waiting + came + filled + holds, "none is lost"),
             Assert(level <= self._depth, "too many"),
         ]
@@ -77,12 +76,15 @@ class DistantQueue(Queue):
         if self._late:
             kept, freed = Signal(init=1), Signal(init=1)  # which of both it was is known in the next cycle
             m.d.sync += [kept.eq(rooms[0]), freed.eq(rooms[1])]
-            m.d.comb += self.next_room.eq(Mux(left, freed, kept))
+            next_room = Mux(left, freed, kept)
+            m.d.comb += self.next_room.eq(next_room)
             m.d.sync += [left.eq(gone), holds.eq(self.o.valid & ~self.o.ready)]
             with m.If(~holds):
                 m.d.sync += held.eq(first)
         else:
-            m.d.sync += self.next_room.eq(Mux(gone, rooms[1], rooms[0]))
+            next_room = self.next_room
+            m.d.sync += next_room.eq(Mux(gone, rooms[1], rooms[0]))
+        m.d.comb += Assert(next_room == (level <= most), "another room")
         with m.If(stored):
             m.d.sync += produce.eq(Mux(produce == rows - 1, 0, produce + 1))
         with m.If(fetched):

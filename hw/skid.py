@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 
 class Skid(wiring.Component):
-    """A queue of two payloads whose ``ready`` does not hang on the consumer's. The consumer's steers a few
-    registers, and not the payloads': these take what comes until they are full, and take turns.
+    """A queue of two payloads whose ``ready`` does not hang on the consumer's. The consumer's steers one
+    register, which says in the next cycle whose turn it is: payloads take what comes until they are full, and
+    take turns.
 
     Latency 1 cycle, throughput one a cycle.
 
@@ -32,23 +33,31 @@ class Skid(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         payloads = [Signal(self._shape, name=f"payload_{n}", reset_less=True) for n in range(2)]
-        full = Signal(2)
-        filled, given = Signal(), Signal()  # which one is filled next, which one given
-        come, go = self.i.valid & self.i.ready, self.o.valid & self.o.ready
+        filled, given = Signal(), Signal()  # which one is filled next, which one was given
+        before, gone = Signal(2), Signal()  # which were full before the last one left, and whether it did
+        some, more = Signal(), Signal()  # whether one is inside if the last one did not leave, if it did
+        come = self.i.valid & self.i.ready
+        turn = given ^ gone
+        full = before & ~(gone << given)
+        valid = Mux(gone, more, some)
         m.d.comb += [
             self.i.ready.eq(~full.all()),
-            self.o.p.eq(Mux(given, payloads[1], payloads[0])),
-            self.busy.eq(self.o.valid),
-            Assert(self.o.valid == full.any(), "one is inside or none"),
-            Assert(~self.o.valid | full.bit_select(given, 1), "the other one's turn"),
-            Assert((filled == given) == (full.all() | ~full.any()), "they do not take turns"),
+            self.o.p.eq(Mux(turn, payloads[1], payloads[0])),
+            self.o.valid.eq(valid),
+            self.busy.eq(valid),
+            Assert(valid == full.any(), "one is inside or none"),
+            Assert(~valid | full.bit_select(turn, 1), "the other one's turn"),
+            Assert((filled == turn) == (full.all() | ~full.any()), "they do not take turns"),
+        ]
+        m.d.sync += [
+            given.eq(turn),
+            before.eq(full | come << filled),
+            filled.eq(filled ^ come),
+            gone.eq(self.o.valid & self.o.ready),
+            some.eq(come | full.any()),
+            more.eq(come | full.all()),
         ]
         for n, payload in enumerate(payloads):
             with m.If(~full[n]):
                 m.d.sync += payload.eq(self.i.p)
-        with m.If(come):
-            m.d.sync += [full.bit_select(filled, 1).eq(1), filled.eq(~filled)]
-        with m.If(go):
-            m.d.sync += [full.bit_select(given, 1).eq(0), given.eq(~given)]
-        m.d.sync += self.o.valid.eq(come | Mux(go, full.all(), self.o.valid))
         return m
