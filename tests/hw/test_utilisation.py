@@ -147,7 +147,7 @@ BUDGETS = {
     RowGate: Budget(RowGate, 250),
     SelectingAdder: Budget(lambda: SelectingAdder(20), 20),
     Sequencer: Budget(lambda: Sequencer(CONFIG), 470, LAYERS + COUNTERS),
-    Skid: Budget(lambda: Skid(STRIP), 125),
+    Skid: Budget(lambda: Skid(STRIP), 135),
     StateUpdate: Budget(lambda: StateUpdate(CONFIG), 700, STATE),
     StripRange: Budget(StripRange, 470),
     StripWalker: Budget(StripWalker, 660),
