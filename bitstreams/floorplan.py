@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .kept_free import fill, kept_free
 from .netlist import TOP
 
 OPTIONS = [
@@ -132,7 +133,8 @@ rows, wherever nextpnr puts them."""
 
 
 def floorplan(cells: Mapping[str, str], part: str) -> dict[str, str]:
-    """nextpnr's site for each block of an array that has a plan, by the block's name; none for other designs.
+    """nextpnr's site for each block of an array that has a plan, by the block's name, and for each table that
+    keeps one free (:mod:`.kept_free`); none for other designs.
 
     Args:
         cells: Types of a netlist's cells by their hierarchical names.
@@ -154,11 +156,12 @@ def floorplan(cells: Mapping[str, str], part: str) -> dict[str, str]:
             turn = max(range(len(shares)), key=lambda r: n * shares[r] / sum(shares) - given[r])
             given[turn] += 1
             rows.setdefault((blocks.kind, blocks.rows[turn][0]), []).append(place)
-    return {
+    sites = {
         name: SITES[part][kind].bel(row, (2 * n + 1) * ALL // (2 * len(places)))
         for (kind, row), places in rows.items()
         for n, (_, name) in enumerate(sorted(places))
     }
+    return sites | kept_free(part)
 
 
 def _places(blocks: Blocks, cells: Mapping[str, str]) -> list[tuple[float, str]]:
@@ -181,6 +184,7 @@ def place_blocks(netlist: Path, sites: Mapping[str, str]) -> None:
     design: dict[str, Any] = json.loads(netlist.read_bytes())
     top = design["modules"][TOP]
     top["settings"] = SETTINGS
+    fill(top["cells"], sites)
     for name, site in sites.items():
         top["cells"][name]["attributes"]["BEL"] = site
     netlist.write_text(json.dumps(design))

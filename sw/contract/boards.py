@@ -98,7 +98,7 @@ def _ulx3s(size: str, array: str, clock_mhz: float, seed: int) -> Board:
 BOARDS = {
     board.name: board
     for board in (
-        _ulx3s("85F", "4x16@85F", 75, 1),
+        _ulx3s("85F", "4x16@85F", 75, 4),
         _ulx3s("25F", _SMALL_ECP5, 100, 1),
         # Its chip is that of the 25F under another identity.
         _ulx3s("12F", _SMALL_ECP5, 100, 1),

@@ -20,6 +20,7 @@ from stillframe.bitstreams.floorplan import (
     floorplan,
     place_blocks,
 )
+from stillframe.bitstreams.kept_free import COLUMNS, MARK, ROWS
 from stillframe.bitstreams.netlist import synthesise
 from stillframe.bitstreams.shell import Shell
 from stillframe.contract import ArrayConfig
@@ -63,15 +64,20 @@ def names(lanes: int = 16) -> dict[str, str]:
     )
 
 
+def planned() -> dict[str, str]:
+    """Sites of the blocks by name, without those that are kept free."""
+    return {name: site for name, site in floorplan(names(), "85F").items() if not name.startswith(MARK)}
+
+
 def place(site: str) -> tuple[int, int]:
     """A site's tile."""
-    match = re.fullmatch(r"X(\d+)/Y(\d+)/\w+", site)
+    match = re.fullmatch(r"X(\d+)/Y(\d+)/[\w.]+", site)
     assert match
     return int(match[1]), int(match[2])
 
 
 def test_each_block_has_a_site_of_its_own() -> None:
-    sites = floorplan(names(), "85F")
+    sites = planned()
     assert len(sites) == len(set(sites.values())) == len(names()) - 2
     for name, site in sites.items():
         rows = (10, 34, 58) if names()[name] == MULTIPLIER else (22, 46, 70, 82)
@@ -80,9 +86,7 @@ def test_each_block_has_a_site_of_its_own() -> None:
 
 @pytest.mark.parametrize("element", range(16))
 def test_the_blocks_of_an_element_lie_in_its_strip(element: int) -> None:
-    sites = {
-        name.removeprefix("accelerator."): place(site) for name, site in floorplan(names(), "85F").items()
-    }
+    sites = {name.removeprefix("accelerator."): place(site) for name, site in planned().items()}
     own = [
         *(f"array.bank_{b}.multiplier_{element}.block" for b in range(4)),
         *(f"requantiser.lane_{element}.{a}_{b}.block" for a, b in product(("low", "high"), repeat=2)),
@@ -97,7 +101,7 @@ def test_the_blocks_of_an_element_lie_in_its_strip(element: int) -> None:
 
 @pytest.mark.parametrize("memory", ["values", "masks"])
 def test_each_scanners_memories_lie_side_by_side(memory: str) -> None:
-    sites = floorplan(names(), "85F")
+    sites = planned()
     for scanner in range(4):
         tiles = [place(site) for name, site in sites.items() if f".scanner_{scanner}.{memory}." in name]
         assert len({row for _, row in tiles}) == 1
@@ -110,10 +114,17 @@ def test_each_scanners_memories_lie_side_by_side(memory: str) -> None:
     "once", ["loader.layers", "counters.memory", "row_flags", "receiver.buffer", "parameters.store"]
 )
 def test_what_there_is_once_lies_in_the_middle(once: str) -> None:
-    sites = [place(site) for name, site in floorplan(names(), "85F").items() if once in name]
+    sites = [place(site) for name, site in planned().items() if once in name]
     assert sites
     for column, _ in sites:
         assert abs(column - 63) <= 3 * STRIP, once
+
+
+def test_rows_among_the_lanes_are_kept_free() -> None:
+    sites = {name: site for name, site in floorplan(names(), "85F").items() if name.startswith(MARK)}
+    assert len(set(sites.values())) == len(sites) == 8 * len(COLUMNS) * len(ROWS["85F"])
+    assert {place(site) for site in sites.values()} == set(product(COLUMNS, ROWS["85F"]))
+    assert not set(ROWS["85F"]) & {row for _, row in map(place, planned().values())}
 
 
 def test_other_parts_and_words_have_no_plan() -> None:
@@ -131,6 +142,10 @@ def test_a_netlist_is_told_its_sites(tmp_path: Path) -> None:
     top = json.loads(netlist.read_bytes())["modules"]["top"]
     assert top["settings"] == SETTINGS
     told = top["cells"]
+    tables = {name: told.pop(name) for name in sites if name.startswith(MARK)}
+    assert {name: table["attributes"]["BEL"] for name, table in tables.items()} == {
+        name: sites.pop(name) for name in tables
+    }
     assert {name: cell["attributes"].pop("BEL") for name, cell in told.items() if name in sites} == sites
     assert told == cells
 
@@ -163,6 +178,7 @@ def test_the_plan_knows_every_block_of_the_array() -> None:
     blocks = {name: kind for name, kind in netlist.cells.items() if kind in (MULTIPLIER, BLOCK_RAM)}
     sites = floorplan(netlist.cells, "85F")
     assert len(set(sites.values())) == len(sites)
+    sites = {name: site for name, site in sites.items() if not name.startswith(MARK)}
     assert {name for name, kind in blocks.items() if kind == MULTIPLIER} <= set(sites)
     for group in PLAN["85F"]:
         assert any(re.search(group.name, name) for name in blocks), group.name

@@ -13,13 +13,15 @@ import pytest
 from stillframe.bitstreams import board_build, nextpnr
 from stillframe.bitstreams.board_build import build_board
 from stillframe.bitstreams.floorplan import BLOCK_RAM, OPTIONS, SETTINGS
+from stillframe.bitstreams.kept_free import MARK
 from stillframe.bitstreams.netlist import TOP
 from stillframe.bitstreams.nextpnr import GO_ON, PLACED, UNTIL_MET, place_and_route_netlist
 from stillframe.contract import ArrayConfig
 from stillframe.contract.boards import BOARDS
 
 GIVEN = ["--85k", "--seed=3"]
-SITES = {"block": "X4/Y10/EBR0"}
+FREE = f"{MARK}X4/Y13/SLICEA.K0"
+SITES = {"block": "X4/Y10/EBR0", FREE: "X4/Y13/SLICEA.K0"}
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ Run = tuple[list[str], bytes]
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
-    """All runs; one that is to write a placement writes one with an unused pin."""
+    """All runs; one that is to write a placement writes one with an unused pin and a site kept free."""
     seen: list[Run] = []
 
     def run(tool: str, arguments: Sequence[str], folder: Path) -> None:
@@ -45,7 +47,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         options = dict(argument.split("=") for argument in arguments if "=" in argument)
         seen.append((list(arguments), folder.joinpath(options["--json"]).read_bytes()))
         if "--write" in options:
-            cells = {"block": {"connections": {"A": [], "B": [2]}}}
+            cells = {"block": {"connections": {"A": [], "B": [2]}}, FREE: {"connections": {}}}
             placed = {"modules": {TOP: {"settings": {}, "cells": cells}}}
             folder.joinpath(options["--write"]).write_text(json.dumps(placed))
 
@@ -66,11 +68,12 @@ def test_with_a_plan_the_clock_is_asked_for_between_place_and_route(netlist: Pat
     assert placing == [*GIVEN, *OPTIONS, "--json=top.json", "--no-route", f"--write={PLACED}"]
     top = json.loads(told)["modules"][TOP]
     assert top["settings"] == SETTINGS
-    assert top["cells"]["block"]["attributes"]["BEL"] == SITES["block"]
+    assert {name: cell["attributes"]["BEL"] for name, cell in top["cells"].items()} == SITES
     assert routing == [*GIVEN, *OPTIONS, *GO_ON, f"--json={PLACED}"]
     top = json.loads(placed)["modules"][TOP]
     assert float(top["settings"].pop("target_freq")) == 62.5e6
-    assert top["cells"]["block"]["connections"] == {"A": ["x"], "B": [2]}  # tied to 0, not left out
+    # Unused pins are tied to 0, not left out; the site is free again.
+    assert top["cells"] == {"block": {"connections": {"A": ["x"], "B": [2]}}}
     assert stages == ["placement (nextpnr)", "routing (nextpnr)"]
 
 

@@ -11,6 +11,7 @@ from small_arrays import small_array
 
 from stillframe.bitstreams import tools
 from stillframe.bitstreams.family import ECP5
+from stillframe.bitstreams.kept_free import MARK, fill
 from stillframe.bitstreams.netlist import TOP, Netlist, synthesise
 from stillframe.bitstreams.nextpnr import GO_ON
 from stillframe.bitstreams.place_and_route import read_report
@@ -81,3 +82,41 @@ def test_a_run_that_goes_on_is_asked_for_the_clock(bank: Bank) -> None:
     assert read_report(report, bank.netlist, freq=75, **known).fmax == clock["achieved"]
     with pytest.raises(AssertionError, match="routed for 75 MHz, not 80"):
         read_report(report, bank.netlist, freq=80, **known)
+
+
+def tables(placed: Path) -> dict[str, str]:
+    """Sites of a placed netlist's look-up tables, by name."""
+    cells = json.loads(placed.read_bytes())["modules"][TOP]["cells"]
+    return {
+        name: cell["attributes"]["NEXTPNR_BEL"]
+        for name, cell in cells.items()
+        if cell["type"] == "TRELLIS_COMB"
+    }
+
+
+def row_of(site: str) -> int:
+    """Such as 13 of X4/Y13/SLICEA.K0."""
+    return int(site.split("/")[1].removeprefix("Y"))
+
+
+def test_no_table_is_placed_where_sites_are_kept_free(bank: Bank) -> None:
+    """Here in every other row of those that had some; when it routes, nextpnr knows nothing of it."""
+    before = tables(bank.folder / "placed.json").values()
+    rows = sorted({row_of(site) for site in before})[::2]
+    sites = {MARK + site: site for site in before if row_of(site) in rows}
+    design = json.loads(bank.netlist.path.read_bytes())
+    cells = design["modules"][TOP]["cells"]
+    fill(cells, sites)
+    for name, site in sites.items():
+        cells[name]["attributes"]["BEL"] = site
+    (bank.folder / "filled.json").write_text(json.dumps(design))
+    bank.run("--freq=50", "--json=filled.json", "--no-route", "--write=spread.json")
+    spread = tables(bank.folder / "spread.json")
+    assert {name: site for name, site in spread.items() if name.startswith(MARK)} == sites
+    own = {name: site for name, site in spread.items() if name not in sites}
+    assert len(own) == len(before)
+    assert not set(own.values()) & set(sites.values())
+    ask_for(bank.folder / "spread.json", 50)
+    assert tables(bank.folder / "spread.json") == own
+    bank.run(*GO_ON, "--json=spread.json", "--write=routed.json")
+    assert tables(bank.folder / "routed.json") == own
