@@ -50,7 +50,7 @@ lint: setup
 	MYPYPATH=build/types $(BIN)/mypy --package stillframe
 
 fmax: setup
-	$(BIN)/python -m stillframe.bitstreams fmax 1x16@25F --seed 2
+	$(BIN)/python -m stillframe.bitstreams fmax 1x16@25F --seed 1
 
 bitstreams: setup
 	@for folder in $(READY); do \

@@ -141,7 +141,7 @@ class LaneSums(wiring.Component):
         for plain, depthwise in zip_longest(self._outputs(d), spread):
             gates: dict[tuple[int, int], Value] = {}
             if plain:
-                gates[plain] = plain_gates[self._part(*plain, d)]
+                gates[plain] = plain_gates[self._part(plain[0], plain[1], d)]
             if depthwise:
                 b, lane = depthwise
                 gate = depthwise_gates[b, config.tap_and_place(lane)[0]]
