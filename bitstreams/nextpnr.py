@@ -17,9 +17,9 @@ PLACED = "placed.json"
 UNTIL_MET = "--tmg-ripup"
 """Of the router of ECP5s: what is late when routed is routed anew until nothing is, or for hours."""
 
-MARGIN_MHZ = 0.25
+MARGIN_MHZ = 1.0
 """So much more than a board's clock the router is asked for: it looks at no times again after its last
-detours around conflicts, one of which can be a little late."""
+detours around conflicts, some of which are late."""
 
 GO_ON = ["--no-pack", "--no-place"]
 """Of a run that begins with a placed netlist."""

@@ -85,7 +85,7 @@ def test_a_planned_board_is_routed_until_its_clock_is_met(
         """How far this goes."""
 
     def route(tool: str, options: Sequence[str], path: Path, found: Any, mhz: float, stage: Any) -> None:
-        assert (tool, path, found, mhz) == ("nextpnr", netlist, sites, board.clock_mhz + 0.25)
+        assert (tool, path, found, mhz) == ("nextpnr", netlist, sites, board.clock_mhz + 1)
         assert options == [*GIVEN, *([UNTIL_MET] if anew else [])]
         raise Reached
 
