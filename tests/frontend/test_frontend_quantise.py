@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stillframe.frontend.quantise import (
@@ -80,6 +80,7 @@ def test_accumulator_range_is_reached():
     np.testing.assert_array_equal(high, (rows * largest).sum(0) + bias)
 
 
+@example(real=0.7, low=-45, high=0, zero_point=0)
 @given(
     real=st.floats(2.0**-20, 4.0),
     low=st.integers(-(2**18), 0),
@@ -89,13 +90,44 @@ def test_accumulator_range_is_reached():
 def test_single_rounding_equals_doubles_for_every_accumulator(real, low, high, zero_point):
     codes = (-128 - zero_point, 127 - zero_point)
     found = single_rounding_multiplier(real, (low, high), codes)
-    assert found is not None
-    multiplier, shift = found
     x = np.arange(low, high + 1)
-    integers = (x * multiplier + (1 << (30 - shift))) >> (31 - shift)
     product = x * real
     doubles = np.copysign(np.floor(np.abs(product)) + (np.abs(product) % 1 >= 0.5), product)
-    np.testing.assert_array_equal(np.clip(integers, *codes), np.clip(doubles, *codes))
+    expected = np.clip(doubles, *codes).astype(int)
+    if found is None:
+        assert not multipliers(quantise_multiplier(real)[1], x, expected, codes)
+        return
+    multiplier, shift = found
+    integers = (x * multiplier + (1 << (30 - shift))) >> (31 - shift)
+    np.testing.assert_array_equal(np.clip(integers, *codes), expected)
+
+
+def multipliers(shift, x, expected, codes):
+    """All that rescale each x as expected."""
+    one, half = 1 << (31 - shift), 1 << (30 - shift)
+    least, most = 0, 2**31 - 1
+    for value, code in zip(x.tolist(), expected.tolist(), strict=True):
+        # code * one <= value * multiplier + half < (code + 1) * one; no bound where it is clamped.
+        lowest = code * one - half if code > codes[0] else None
+        highest = (code + 1) * one - half - 1 if code < codes[1] else None
+        if value < 0:
+            value, lowest, highest = -value, negative(highest), negative(lowest)
+        if value and lowest is not None:
+            least = max(least, -(-lowest // value))
+        if value and highest is not None:
+            most = min(most, highest // value)
+    return range(least, most + 1)
+
+
+def negative(bound):
+    return None if bound is None else -bound
+
+
+def test_doubles_that_round_an_exact_half_only_now_and_then():
+    """0.7 is a little less than seven tenths: as doubles 35 times it is 24.5, and 45 times it less than 31.5.
+    So a multiplier is too small for the one or too large for the other."""
+    assert single_rounding_multiplier(0.7, (-35, 0), (-128, 127)) is not None
+    assert single_rounding_multiplier(0.7, (-45, 0), (-128, 127)) is None
 
 
 def test_single_rounding_of_zero_and_of_what_vanishes():
