@@ -108,19 +108,13 @@ def multipliers(shift, x, expected, codes):
     least, most = 0, 2**31 - 1
     for value, code in zip(x.tolist(), expected.tolist(), strict=True):
         # code * one <= value * multiplier + half < (code + 1) * one; no bound where it is clamped.
-        lowest = code * one - half if code > codes[0] else None
-        highest = (code + 1) * one - half - 1 if code < codes[1] else None
+        lowest = code * one - half if code > codes[0] else -(2**64)
+        highest = (code + 1) * one - half - 1 if code < codes[1] else 2**64
         if value < 0:
-            value, lowest, highest = -value, negative(highest), negative(lowest)
-        if value and lowest is not None:
-            least = max(least, -(-lowest // value))
-        if value and highest is not None:
-            most = min(most, highest // value)
+            value, lowest, highest = -value, -highest, -lowest
+        if value:
+            least, most = max(least, -(-lowest // value)), min(most, highest // value)
     return range(least, most + 1)
-
-
-def negative(bound):
-    return None if bound is None else -bound
 
 
 def test_doubles_that_round_an_exact_half_only_now_and_then():

@@ -174,9 +174,21 @@ def test_what_yosys_says_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.full
-def test_clock_of_the_accelerator() -> None:
+@pytest.mark.parametrize(
+    ("array", "seed", "freq", "until_met", "fmax", "tables"),
+    [
+        ("1x16@25F", 1, 100, False, 109.3, (15_914, 24_288)),
+        # The memories that ResNet8 needs.
+        ("4x16@85F:codes=6656,events=2048,masks=1024", 4, 75, True, 75.1, (49_800, 83_640)),
+    ],
+)
+def test_clock_of_the_accelerator(
+    array: str, seed: int, freq: float, until_met: bool, fmax: float, tables: tuple[int, int]
+) -> None:
     """What README and hw/README say of it."""
-    config = ArrayConfig.parse("1x16@25F")
-    report = place_and_route(Accelerator(config), part="25F", speed=6, seed=1, freq=100)
-    assert round(report.fmax, 1) == 109.3
-    assert report.used["TRELLIS_COMB"] == (15_914, 24_288)
+    config = ArrayConfig.parse(array)
+    report = place_and_route(
+        Accelerator(config), part=config.part, speed=6, seed=seed, freq=freq, until_met=until_met
+    )
+    assert round(report.fmax, 1) == fmax
+    assert report.used["TRELLIS_COMB"] == tables
